@@ -1,0 +1,1 @@
+//! What the program runs on: `hydrant.yml`, environment and flags, resolved once.

@@ -1,0 +1,1 @@
+//! domains.txt: text to entries and diagnostics with line and column.

@@ -1,0 +1,1 @@
+//! How a run fails, and the exit codes.

@@ -1,0 +1,1 @@
+//! One certificate, top to bottom.

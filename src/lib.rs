@@ -1,0 +1,24 @@
+//! hydrant: a hook-driven ACME runner.
+//!
+//! The modules in the order a certificate meets them; `issue` is the file to read first.
+
+pub mod acme;
+pub mod chain;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod csr;
+pub mod diagnostic;
+pub mod domains;
+pub mod error;
+pub mod hook;
+pub mod identifier;
+pub mod issue;
+pub mod key;
+pub mod ledger;
+pub mod lint;
+pub mod plan;
+pub mod report;
+pub mod responder;
+pub mod runner;
+pub mod store;

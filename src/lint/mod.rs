@@ -1,0 +1,1 @@
+//! The declared list against rules.

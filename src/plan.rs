@@ -1,0 +1,1 @@
+//! What is declared, stored and known, against now: what to do, and why.

@@ -1,0 +1,1 @@
+//! Answers challenges without a hook.

@@ -1,0 +1,1 @@
+//! Where certificates, accounts and state live.

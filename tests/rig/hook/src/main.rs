@@ -1,0 +1,2 @@
+//! rig hook
+fn main() {}
