@@ -38,11 +38,10 @@ impl Source {
     /// Line and column of a byte offset, both counted from 1; columns count characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        // UTF-8 continuation bytes are no characters of their own.
-        let column = before[line_start..].iter().filter(|byte| **byte & 0xc0 != 0x80).count() + 1;
+        let before = &self.text[..self.text.floor_char_boundary(offset)];
+        let line = before.matches('\n').count() + 1;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before[line_start..].chars().count() + 1;
         (line, column)
     }
 }
