@@ -1,1 +1,418 @@
-//! One certificate, top to bottom.
+//! ONE certificate, top to bottom: from a step of the plan to files that are in place.
+//!
+//! The file to read first. Every arrow of the sequence is written to the ledger before it is taken, so that a run
+//! killed anywhere is continued by the next one: the order is read again by its URL, the key and the request are
+//! those that were saved, and what was deployed is cleaned.
+//!
+//! ```text
+//! intent ─▶ order ─▶ authorizations ─▶ deploy ─▶ answer ─▶ ready ─▶ clean ─▶ finalize ─▶ chain ─▶ files ─▶ links
+//! ```
+
+mod failure;
+
+use futures_util::future::try_join_all;
+use time::OffsetDateTime;
+
+pub use failure::{Invalid, IssueError};
+
+use crate::acme::account::Account;
+use crate::acme::challenge::Challenge;
+use crate::acme::order::{NewOrder, Order, OrderGoal, OrderStatus};
+use crate::acme::authorization::{Authorization, AuthorizationStatus};
+use crate::chain::Chain;
+use crate::config::CertificateSettings;
+use crate::csr::Csr;
+use crate::hook::{Answer, Approach, Facts, Hooks, Operation, Stop};
+use crate::identifier::{CertName, Identifier};
+use crate::key::PrivateKey;
+use crate::ledger::{CertificateKey, Intent, Owed};
+use crate::report::{Event, Phase, Reporter};
+use crate::responder::Responder;
+use crate::store::Lease;
+
+/// One certificate to get, and everything that is needed for it.
+pub struct Job<'a> {
+    /// The name it is kept under.
+    pub name: &'a CertName,
+    /// The names it is to carry, the first is the primary one.
+    pub names: &'a [Identifier],
+    /// The request a hook made, if one did; else a key and a request are made here.
+    pub csr: Option<&'a Csr>,
+    /// The renewal identifier of the certificate that this one replaces.
+    pub replaces: Option<&'a str>,
+    /// What was configured for it.
+    pub settings: &'a CertificateSettings,
+    /// The account that orders it.
+    pub account: &'a Account,
+    /// Who answers challenges and syncs files.
+    pub hooks: &'a Hooks,
+    /// Who answers challenges without a hook.
+    pub responder: &'a Responder,
+    /// What hooks are told about it.
+    pub facts: Facts<'a>,
+    /// Ends waits when a signal came.
+    pub stop: &'a Stop,
+    /// Who is told what happens.
+    pub reporter: &'a Reporter,
+    /// The instant that counts as now.
+    pub now: OffsetDateTime,
+}
+
+/// Gets the certificate, or goes on getting it, and leaves its new files in use; deliveries are then owed.
+///
+/// # Errors
+/// Whatever stopped it. The ledger then says what is still owed.
+pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
+    let mut issuing = Issuing { job, lease };
+    issuing.clean_leftovers().await?;
+    // Files that are written come first: they may be the only copy of a certificate that was issued.
+    if issuing.lease.record.staged.is_some() {
+        drop(approach);
+        return issuing.put_in_place().await;
+    }
+    let order = match issuing.resumed_order().await? {
+        Some(order) => order,
+        None => issuing.order().await?,
+    };
+    let order = issuing.validate(order, approach).await?;
+    let chain = issuing.chain(order).await?;
+    issuing.stage(&chain).await?;
+    issuing.put_in_place().await
+}
+
+struct Issuing<'j, 'l> {
+    job: &'j Job<'j>,
+    lease: &'l mut Lease,
+}
+
+impl Issuing<'_, '_> {
+    /// Cleans what an earlier run deployed and could not clean.
+    async fn clean_leftovers(&mut self) -> Result<(), IssueError> {
+        if self.lease.record.owed_cleaning.is_empty() {
+            return Ok(());
+        }
+        let owed = std::mem::take(&mut self.lease.record.owed_cleaning);
+        let still_owed = self.clean(owed).await;
+        self.lease.record.owed_cleaning = still_owed;
+        self.save().await
+    }
+
+    /// The order of a run that was cut off, when it is for the same and still of use.
+    async fn resumed_order(&mut self) -> Result<Option<Order>, IssueError> {
+        let Some(intent) = &self.lease.record.intent else { return Ok(None) };
+        let Some(url) = intent.order.as_ref().filter(|_| self.is_wanted(intent)) else { return Ok(None) };
+        let order = match self.job.account.order(&url.parse()?).await {
+            Ok(order) => order,
+            // The CA forgot it, or gives it to nobody any more: order anew.
+            Err(error) if error.problem().is_some() && !error.is_rate_limited() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if order.status == OrderStatus::Invalid {
+            return Ok(None);
+        }
+        self.tell(Event::Resumed { name: self.job.name });
+        Ok(Some(order))
+    }
+
+    /// Whether an intent is for what is wanted now: the same names, from the same account, by the same profile.
+    fn is_wanted(&self, intent: &Intent) -> bool {
+        let job = self.job;
+        let names = job.names.iter().map(ToString::to_string);
+        intent.ca == job.settings.ca.directory.as_str()
+            && intent.account == job.account.url().as_str()
+            && intent.profile == job.settings.profile
+            && names.eq(intent.names.iter().cloned())
+    }
+
+    /// Writes down what is wanted, orders it, and writes down where.
+    async fn order(&mut self) -> Result<Order, IssueError> {
+        self.phase(Phase::Ordering);
+        let intent = self.intent().await?;
+        let replaces = intent.replaces.clone();
+        self.lease.record.begin(intent);
+        self.save().await?;
+
+        let order = match self.new_order(replaces.as_deref()).await {
+            // Ours is not the only client of this account, or the account changed: a replacement is a favour to the
+            // CA's limits and never a reason to have no certificate (RFC 9773 §5).
+            Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await?,
+            other => other?,
+        };
+        self.lease.record.ordered(order.url.as_str());
+        self.save().await?;
+        Ok(order)
+    }
+
+    async fn new_order(&self, replaces: Option<&str>) -> Result<Order, crate::acme::Error> {
+        let identifiers = self.job.names;
+        let profile = self.job.settings.profile.as_deref();
+        self.job.account.new_order(&NewOrder { identifiers, profile, replaces }).await
+    }
+
+    /// Everything a later run needs to finish what begins here, key and request included.
+    async fn intent(&mut self) -> Result<Intent, IssueError> {
+        let job = self.job;
+        let started = job.now.unix_timestamp();
+        let (key, csr) = self.request().await?;
+        Ok(Intent {
+            ca: job.settings.ca.directory.to_string(),
+            account: job.account.url().to_string(),
+            names: job.names.iter().map(ToString::to_string).collect(),
+            profile: job.settings.profile.clone(),
+            replaces: job.replaces.map(ToOwned::to_owned),
+            timestamp: self.lease.fresh_timestamp(started).await?,
+            key,
+            csr: Some(csr.to_pem()),
+            order: None,
+            started,
+        })
+    }
+
+    /// The request: the hook's, or one of a key that is kept or made.
+    async fn request(&self) -> Result<(CertificateKey, Csr), IssueError> {
+        let job = self.job;
+        if let Some(csr) = job.csr {
+            return Ok((CertificateKey::Foreign, csr.clone()));
+        }
+        let kept = if job.settings.reuse_key { self.lease.existing_key().await? } else { None };
+        let (source, key) = match kept {
+            Some(pem) => (CertificateKey::Kept, PrivateKey::from_pem(pem.expose())?),
+            None => {
+                let key = new_key(job.settings).await?;
+                (CertificateKey::New(key.to_pem()), key)
+            }
+        };
+        // RFC 8555 §11.1: the account's key must never be a certificate's.
+        if key.public_key_der() == job.account.key().public_key_der() {
+            return Err(IssueError::AccountKey);
+        }
+        let csr = Csr::new(job.names, &key, job.settings.must_staple)?;
+        Ok((source, csr))
+    }
+
+    /// Brings the order to `ready` or beyond. Whatever happens between deploying and the CA's verdict, what was
+    /// deployed is cleaned before anything else.
+    async fn validate(&mut self, order: Order, approach: Approach) -> Result<Order, IssueError> {
+        if order.status != OrderStatus::Pending {
+            return Ok(order);
+        }
+        let pending = self.pending_challenges(&order).await?;
+        let deployed = self.owed(&pending);
+        self.lease.record.owe_cleaning(deployed.iter().cloned());
+        self.save().await?;
+        let verdict = self.deploy_and_answer(&order, &pending, approach).await;
+        for owed in &deployed {
+            self.lease.record.cleaned(std::slice::from_ref(&owed.answer));
+        }
+        let still_owed = self.clean(deployed).await;
+        self.lease.record.owe_cleaning(still_owed);
+        verdict
+    }
+
+    /// Cleans what was deployed and gives what could not be: that stays owed, and the run says so, but the
+    /// certificate is worth having all the same.
+    async fn clean(&self, deployed: Vec<Owed>) -> Vec<Owed> {
+        let answers: Vec<Answer> = deployed.iter().map(|owed| owed.answer.clone()).collect();
+        if answers.is_empty() {
+            return deployed;
+        }
+        self.job.responder.clean(self.job.settings, &answers).await;
+        match self.job.hooks.clean_challenges(&self.job.facts, &answers).await {
+            Ok(()) => Vec::new(),
+            Err(error) => {
+                self.tell(Event::CleaningFailed { name: self.job.name, error: &error });
+                deployed
+            }
+        }
+    }
+    async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
+        let authorizations = self.job.account.authorizations(order).await?;
+        let invalid = Invalid::among(&authorizations);
+        if !invalid.is_empty() {
+            return Err(IssueError::Invalid(invalid));
+        }
+        let kind = self.job.settings.challenge.as_str();
+        let thumbprint = self.job.account.thumbprint();
+        let mut pending = Vec::new();
+        for authorization in authorizations.iter().filter(|a| a.status == AuthorizationStatus::Pending) {
+            let Some(challenge) = authorization.challenge(kind) else {
+                return Err(IssueError::not_offered(authorization, kind));
+            };
+            pending.push(Pending {
+                answer: Answer::new(authorization, challenge, thumbprint)?,
+                challenge: challenge.clone(),
+            });
+        }
+        Ok(pending)
+    }
+
+    fn owed(&self, pending: &[Pending]) -> Vec<Owed> {
+        let hooks = self.job.hooks.challenge_destinations();
+        let challenge = self.job.settings.challenge.as_str();
+        let owe = |pending: &Pending| Owed {
+            challenge: challenge.to_owned(),
+            hooks: hooks.clone(),
+            answer: pending.answer.clone(),
+        };
+        pending.iter().map(owe).collect()
+    }
+
+    async fn deploy_and_answer(
+        &mut self,
+        order: &Order,
+        pending: &[Pending],
+        approach: Approach,
+    ) -> Result<Order, IssueError> {
+        let job = self.job;
+        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
+        self.phase(Phase::Deploying);
+        if !answers.is_empty() {
+            job.responder.deploy(job.settings, &answers).await?;
+            job.hooks.deploy_challenges(&job.facts, &answers, approach).await?;
+        }
+
+        self.phase(Phase::Validating);
+        let validated = async {
+            try_join_all(pending.iter().map(|pending| job.account.answer(&pending.challenge))).await?;
+            job.account.poll_order(order, OrderGoal::Ready, job.settings.validation_timeout).await
+        };
+        let order = match job.stop.unless_stopped(validated).await.ok_or(IssueError::Stopped)? {
+            Ok(order) => order,
+            Err(error) if error.is_deadline() => {
+                let unfinished = self.name_the_slow(order).await;
+                return Err(unfinished.unwrap_or(IssueError::Acme(error)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if order.status != OrderStatus::Invalid {
+            return Ok(order);
+        }
+        let invalid = Invalid::among(&job.account.authorizations(&order).await?);
+        for bad in invalid.iter() {
+            job.hooks.invalid_challenge(&job.facts, &bad.name.to_string(), &bad.response()).await?;
+        }
+        Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
+    }
+
+    /// The authorizations that kept an order from becoming ready in time.
+    async fn name_the_slow(&self, order: &Order) -> Option<IssueError> {
+        let authorizations = self.job.account.authorizations(order).await.ok()?;
+        let slow = authorizations.iter().filter(|a| a.status == AuthorizationStatus::Pending);
+        let names: Vec<Identifier> = slow.map(Authorization::name).collect();
+        let waited = self.job.settings.validation_timeout;
+        (!names.is_empty()).then_some(IssueError::ValidationDeadline { names, waited })
+    }
+
+    /// Has the order finalized and gives the chain that was chosen and checked.
+    async fn chain(&mut self, order: Order) -> Result<Chain, IssueError> {
+        self.phase(Phase::Finalizing);
+        let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
+        let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
+        let order = match order.status {
+            OrderStatus::Ready => self.finalize(&order, &csr).await?,
+            _ => order,
+        };
+        let account = self.job.account;
+        let timeout = self.job.settings.order_timeout;
+        let issued = account.poll_order(&order, OrderGoal::Issued, timeout);
+        let order = self.job.stop.unless_stopped(issued).await.ok_or(IssueError::Stopped)??;
+        if order.status == OrderStatus::Invalid {
+            return Err(IssueError::order_invalid(&order));
+        }
+        let chain = self.preferred_chain(&order).await?;
+        chain.check(csr.public_key_der(), self.job.names, self.job.now)?;
+        Ok(chain)
+    }
+
+    /// An answer that was lost on the way may have been a yes: the order knows (RFC 8555 §7.4).
+    async fn finalize(&self, order: &Order, csr: &Csr) -> Result<Order, IssueError> {
+        match self.job.account.finalize(order, csr.der()).await {
+            Err(error) if error.problem().is_none() => match self.job.account.order(&order.url).await? {
+                again if again.status == OrderStatus::Ready => Err(error.into()),
+                again => Ok(again),
+            },
+            other => Ok(other?),
+        }
+    }
+
+    /// The default chain, or the first alternate that ends at the issuer which was asked for.
+    async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
+        let downloaded = self.job.account.certificate(order).await?;
+        let default = Chain::parse(&downloaded.pem)?;
+        let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
+        if default.ends_at(wanted) {
+            return Ok(default);
+        }
+        let mut offered = vec![default.last_issuer().to_owned()];
+        for alternate in &downloaded.alternates {
+            let chain = Chain::parse(&self.job.account.certificate_at(alternate).await?.pem)?;
+            if chain.ends_at(wanted) {
+                return Ok(chain);
+            }
+            offered.push(chain.last_issuer().to_owned());
+        }
+        // The order is spent and the certificate is good: keep it rather than none.
+        self.tell(Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
+        Ok(default)
+    }
+
+    /// Writes all new files; from here on the certificate is ours, whatever happens.
+    async fn stage(&mut self, chain: &Chain) -> Result<(), IssueError> {
+        self.phase(Phase::Storing);
+        let intent = self.lease.record.intent.clone().ok_or(IssueError::RequestLost)?;
+        let csr = intent.csr.as_deref().ok_or(IssueError::RequestLost)?;
+        self.lease.stage(intent.timestamp, &intent.key, csr, chain).await?;
+        let destinations = self.job.hooks.delivery_destinations();
+        let now = self.job.now.unix_timestamp();
+        self.lease.record.stage(intent.timestamp, intent.key.source(), destinations, now);
+        self.lease.record.settings = Some(self.job.settings.fingerprint());
+        if !self.job.hooks.wants(Operation::SyncCert) {
+            self.lease.record.decide_switch();
+        }
+        self.save().await
+    }
+
+    /// `sync_cert` on files that are written, then the links; repeated by the next run where it was cut off.
+    async fn put_in_place(&mut self) -> Result<(), IssueError> {
+        let staged = self.lease.record.staged.clone().ok_or(IssueError::RequestLost)?;
+        if !staged.switch {
+            let paths = self.lease.staged(&staged).await?;
+            self.job.hooks.sync_cert(&self.job.facts, &paths).await?;
+            self.lease.record.decide_switch();
+            self.save().await?;
+        }
+        self.lease.switch(staged.timestamp).await?;
+        // Saved with the deliveries, which come next; until then, to repeat the switch changes nothing.
+        self.lease.record.switched();
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), IssueError> {
+        Ok(self.lease.save().await?)
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.tell(Event::Phase { name: self.job.name, phase });
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        self.job.reporter.event(&event);
+    }
+}
+
+/// A challenge to answer, and the answer.
+struct Pending {
+    answer: Answer,
+    challenge: Challenge,
+}
+
+/// RSA keys cost up to a second of CPU: not on the thread that drives everything.
+async fn new_key(settings: &CertificateSettings) -> Result<PrivateKey, IssueError> {
+    let kind = settings.key_type;
+    if kind.is_quick() {
+        return Ok(PrivateKey::generate(kind)?);
+    }
+    let made = tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await;
+    // Fails only when the task panicked or the runtime is gone.
+    Ok(made.map_err(|_| IssueError::Stopped)??)
+}

@@ -1,1 +1,304 @@
-//! What is declared, stored and known, against now: what to do, and why.
+//! What is declared, stored and known, against now: what to do with each certificate, and why.
+//!
+//! Pure: no I/O and no clock, so that the same inputs give the same plan on any machine.
+
+use std::fmt;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::identifier::{CertName, Identifier};
+use crate::ledger::Record;
+use crate::report::words::{List, When};
+use crate::store::{Loaded, Stored};
+
+/// One certificate as the planner sees it.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// The name it is kept under.
+    pub name: &'a CertName,
+    /// The names it is to carry.
+    pub names: &'a [Identifier],
+    /// What is stored and owed for it.
+    pub loaded: &'a Loaded,
+    /// The person's own rule, `renew_before`: renew when less than this is left. None: renewal window, else lifetime.
+    pub renew_before: Option<Duration>,
+    /// The hooks of this run that take `deploy_cert`.
+    pub destinations: &'a [String],
+}
+
+/// What holds for all certificates of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// The instant the plan is made for.
+    pub now: OffsetDateTime,
+    /// How long until this program is run again: what falls due before then is done now.
+    pub cadence: Duration,
+    /// Renew although nothing is due.
+    pub force: bool,
+    /// Whether failures of earlier runs hold a certificate back.
+    pub backoff: bool,
+}
+
+/// What to do with one certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The certificate.
+    pub name: CertName,
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    pub because: Because,
+    /// The renewal identifier of the certificate that the new one replaces (RFC 9773 §5).
+    pub replaces: Option<String>,
+    /// When what is stored expires.
+    pub not_after: Option<OffsetDateTime>,
+}
+
+/// What can be done with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing is due.
+    Keep,
+    /// Get a successor of what is stored.
+    Renew,
+    /// Get the first one, or one with other names.
+    Issue,
+    /// Go on where a run was cut off.
+    Resume,
+    /// Only deliver what is stored.
+    Deliver,
+    /// Something is due, and is held back until a given instant.
+    Wait,
+}
+
+impl Action {
+    /// The word for it in plans and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Renew => "renew",
+            Self::Issue => "issue",
+            Self::Resume => "resume",
+            Self::Deliver => "deliver",
+            Self::Wait => "wait",
+        }
+    }
+
+    /// Whether carrying it out needs the CA.
+    #[must_use]
+    pub fn needs_ca(self) -> bool {
+        matches!(self, Self::Renew | Self::Issue | Self::Resume)
+    }
+}
+
+/// The reason for a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// An earlier attempt failed, and the next is not due before `until`.
+    Backoff {
+        /// When it is tried again.
+        until: OffsetDateTime,
+        /// How often it has failed in a row.
+        failures: u32,
+        /// The last problem.
+        last: String,
+    },
+    /// What is stored cannot be used.
+    Damaged(String),
+    /// Hooks that did not get what is stored.
+    DeliveryOwed(Vec<String>),
+    /// What is stored has expired.
+    Expired(OffsetDateTime),
+    /// The person asked for it.
+    Forced,
+    /// A third of the lifetime is left (half, when it is under ten days), and the CA names no window.
+    LifetimeLeft(OffsetDateTime),
+    /// The declared names are not those on the certificate.
+    NamesDiffer {
+        /// Declared, not on the certificate.
+        added: Vec<Identifier>,
+        /// On the certificate, not declared.
+        removed: Vec<Identifier>,
+    },
+    /// The next run would come too late.
+    NextRunTooLate {
+        /// The instant that falls before the next run.
+        due: OffsetDateTime,
+    },
+    /// Nothing is due before this instant.
+    NotDue {
+        /// When a renewal is due.
+        due: OffsetDateTime,
+    },
+    /// Nothing is stored.
+    NotStored,
+    /// An order of a run that was cut off is open.
+    OrderPending,
+    /// Less than `renew_before` is left.
+    RenewBefore(OffsetDateTime),
+    /// New files wait for `sync_cert` or for their links.
+    SwitchPending,
+    /// The instant chosen in the CA's renewal window has come.
+    WindowOpen(OffsetDateTime),
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backoff { until, failures, last } => {
+                let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
+                write!(f, "failed {times}, next attempt from {}: {last}", When(*until))
+            }
+            Self::Damaged(what) => write!(f, "what is stored is damaged: {what}"),
+            Self::DeliveryOwed(hooks) => write!(f, "not yet delivered to {}", List(hooks)),
+            Self::Expired(at) => write!(f, "expired {}", When(*at)),
+            Self::Forced => f.write_str("asked for"),
+            Self::LifetimeLeft(at) => write!(f, "a renewal is due since {}", When(*at)),
+            Self::NamesDiffer { added, removed } => match (added.is_empty(), removed.is_empty()) {
+                (false, true) => write!(f, "names were added: {}", List(added)),
+                (true, _) => write!(f, "names were removed: {}", List(removed)),
+                (false, false) => {
+                    write!(f, "names were added: {}, and removed: {}", List(added), List(removed))
+                }
+            },
+            Self::NextRunTooLate { due } => {
+                write!(f, "a renewal is due {}, before the next run", When(*due))
+            }
+            Self::NotDue { due } => write!(f, "a renewal is due {}", When(*due)),
+            Self::NotStored => f.write_str("nothing is stored"),
+            Self::OrderPending => f.write_str("an earlier run was cut off"),
+            Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
+            Self::SwitchPending => f.write_str("new files wait to be put in place"),
+            Self::WindowOpen(at) => write!(f, "the CA's renewal window: chosen instant {}", When(*at)),
+        }
+    }
+}
+
+/// Decides what to do with one certificate.
+#[must_use]
+pub fn decide(subject: &Subject<'_>, at: Circumstances) -> Step {
+    let (action, because) = action(subject, at);
+    let stored = subject.loaded.stored.as_ref();
+    let usable = stored.filter(|_| subject.loaded.damage.is_none());
+    Step {
+        name: subject.name.clone(),
+        action,
+        because,
+        replaces: usable.and_then(|stored| stored.leaf.renewal_id.clone()),
+        not_after: stored.map(|stored| stored.leaf.not_after),
+    }
+}
+
+/// When what is stored should be renewed, by the rule that applies to it.
+#[must_use]
+pub fn renewal_due(subject: &Subject<'_>, stored: &Stored) -> OffsetDateTime {
+    let leaf = &stored.leaf;
+    if let Some(before) = subject.renew_before {
+        return leaf.not_after - before;
+    }
+    if let Some(chosen) = chosen_instant(subject, stored) {
+        return chosen;
+    }
+    let lifetime = leaf.not_after - leaf.not_before;
+    let short = lifetime < time::Duration::days(10);
+    leaf.not_after - if short { lifetime / 2 } else { lifetime / 3 }
+}
+
+/// The hooks of this run that are owed what is stored.
+#[must_use]
+pub fn owed_deliveries(record: &Record, destinations: &[String]) -> Vec<String> {
+    let owed = record.owed_deliveries().map(|(destination, _)| destination.to_owned());
+    owed.filter(|destination| destinations.contains(destination)).collect()
+}
+
+fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {
+    let record = &subject.loaded.record;
+    if record.staged.is_some() {
+        return (Action::Resume, Because::SwitchPending);
+    }
+    let Some((action, because)) = due(subject, at) else {
+        let owed = owed_deliveries(record, subject.destinations);
+        if !owed.is_empty() {
+            return (Action::Deliver, Because::DeliveryOwed(owed));
+        }
+        // Cannot be None: `due` answers for a certificate that is not stored.
+        let Some(stored) = &subject.loaded.stored else { return (Action::Issue, Because::NotStored) };
+        return (Action::Keep, Because::NotDue { due: renewal_due(subject, stored) });
+    };
+    if let Some(failures) = &record.failures
+        && at.backoff
+        && !at.force
+        && failures.not_before > at.now.unix_timestamp()
+    {
+        let until = instant(failures.not_before);
+        let because = Because::Backoff { until, failures: failures.count, last: failures.last.clone() };
+        return (Action::Wait, because);
+    }
+    if record.intent.as_ref().is_some_and(|intent| intent.order.is_some()) {
+        return (Action::Resume, Because::OrderPending);
+    }
+    (action, because)
+}
+
+/// What is due, were it not for earlier failures and unfinished work.
+fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
+    if let Some(damage) = &subject.loaded.damage {
+        return Some((Action::Issue, Because::Damaged(damage.to_string())));
+    }
+    let Some(stored) = &subject.loaded.stored else { return Some((Action::Issue, Because::NotStored)) };
+    if let Some(because) = names_differ(subject.names, stored) {
+        return Some((Action::Issue, because));
+    }
+    if at.force {
+        return Some((Action::Renew, Because::Forced));
+    }
+    let renew = |because| Some((Action::Renew, because));
+    let not_after = stored.leaf.not_after;
+    if not_after <= at.now {
+        return renew(Because::Expired(not_after));
+    }
+    let due = renewal_due(subject, stored);
+    if due <= at.now {
+        return renew(if subject.renew_before.is_some() {
+            Because::RenewBefore(due)
+        } else if chosen_instant(subject, stored).is_some() {
+            Because::WindowOpen(due)
+        } else {
+            Because::LifetimeLeft(due)
+        });
+    }
+    // RFC 9773 §4.2: a client that cannot wake at the instant renews if it would wake after it. Only a window, and
+    // the end of the certificate, are sharp enough for that; the other rules leave weeks.
+    let next_run = at.now + at.cadence;
+    let in_window = subject.renew_before.is_none() && chosen_instant(subject, stored).is_some();
+    if in_window && due < next_run || not_after <= next_run {
+        return renew(Because::NextRunTooLate { due: due.min(not_after) });
+    }
+    None
+}
+
+fn names_differ(declared: &[Identifier], stored: &Stored) -> Option<Because> {
+    let carried = &stored.leaf.names;
+    // The usual case, and the cheap one: the same names in the same order.
+    if carried == declared && !stored.leaf.has_unnamed {
+        return None;
+    }
+    let added: Vec<_> = declared.iter().filter(|name| !carried.contains(name)).cloned().collect();
+    let removed: Vec<_> = carried.iter().filter(|name| !declared.contains(name)).cloned().collect();
+    let differ = !added.is_empty() || !removed.is_empty();
+    differ.then_some(Because::NamesDiffer { added, removed })
+}
+
+/// The instant chosen in the CA's window for exactly this certificate.
+fn chosen_instant(subject: &Subject<'_>, stored: &Stored) -> Option<OffsetDateTime> {
+    let renewal = subject.loaded.record.renewal.as_ref()?;
+    let same = stored.leaf.renewal_id.as_deref() == Some(renewal.certificate.as_str());
+    (same && renewal.end > renewal.start).then(|| instant(renewal.chosen))
+}
+
+/// A unix time of the ledger; what lies outside the calendar counts as its end.
+fn instant(unix: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(unix).unwrap_or(time::PrimitiveDateTime::MAX.assume_utc())
+}

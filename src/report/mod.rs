@@ -1,1 +1,157 @@
-//! Events in, documents out.
+//! Events in, documents out. The only room that prints.
+//!
+//! Everything else says what happened by [`Reporter::event`]; what a command found out is printed by
+//! [`Reporter::document`]. Lines are written whole, so that certificates in work side by side never mix.
+
+pub mod diagnostics;
+pub mod table;
+pub mod words;
+
+mod event;
+mod progress;
+mod summary;
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+pub use event::{Event, Phase};
+use progress::Progress;
+pub use summary::{Outcome, RunReport, Summary};
+
+use crate::error::Error;
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON document on stdout, with a `version` member.
+    Json,
+}
+
+/// How much is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Only errors.
+    Quiet,
+    /// What changed.
+    #[default]
+    Normal,
+    /// Every certificate, every step.
+    Verbose,
+    /// Every request too.
+    Requests,
+}
+
+/// What a [`Reporter`] needs to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReportOptions {
+    /// The form.
+    pub format: Format,
+    /// How much.
+    pub verbosity: Verbosity,
+    /// Whether diagnostics are coloured.
+    pub color: bool,
+}
+
+/// Writes what happens to stdout and stderr.
+pub struct Reporter {
+    options: ReportOptions,
+    progress: Mutex<Progress>,
+}
+
+impl Reporter {
+    /// A reporter on the process's own stdout and stderr; on a terminal long work shows its progress.
+    #[must_use]
+    pub fn new(options: ReportOptions) -> Self {
+        let shown = std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal;
+        Self { options, progress: Mutex::new(Progress::new(shown)) }
+    }
+
+    /// How much is printed.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        self.options.verbosity
+    }
+
+    /// Whether documents are JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.options.format == Format::Json
+    }
+
+    /// Whether diagnostics are coloured.
+    #[must_use]
+    pub fn color(&self) -> bool {
+        self.options.color
+    }
+
+    /// Takes note of something that happened, and prints it if it is asked for.
+    pub fn event(&self, event: &Event<'_>) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.note(event);
+        let verbosity = self.options.verbosity;
+        if let Some(text) = event.problem() {
+            progress.print(&mut std::io::stderr().lock(), &text);
+        } else if event.verbosity() <= verbosity
+            && let Some(text) = event.line()
+        {
+            // With JSON, stdout belongs to the document.
+            if self.is_json() || event.is_aside() {
+                progress.print(&mut std::io::stderr().lock(), &text);
+            } else {
+                progress.print(&mut std::io::stdout().lock(), &text);
+            }
+        }
+    }
+
+    /// Announces how many certificates there is work for.
+    pub fn expect(&self, certificates: usize) {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).expect(certificates);
+    }
+
+    /// Prints what a command found out, on stdout.
+    pub fn document(&self, text: &str) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.print(&mut std::io::stdout().lock(), text);
+    }
+
+    /// Prints a JSON document on stdout.
+    pub fn json(&self, value: &serde_json::Value) {
+        // Serializing a Value cannot fail: its keys are strings.
+        self.document(&serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    /// Prints what is no fact of its own, on stderr: diagnostics, warnings.
+    pub fn aside(&self, text: &str) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.print(&mut std::io::stderr().lock(), text);
+    }
+
+    /// Prints the failure that ends a command, with its hints, on stderr.
+    pub fn error(&self, error: &Error) {
+        self.aside(&error_text(None, error));
+    }
+}
+
+/// `error: …` and a `hint: …` line each.
+fn error_text(name: Option<&str>, error: &Error) -> String {
+    let mut text = match name {
+        Some(name) => format!("error: {name}: {error}"),
+        None => format!("error: {error}"),
+    };
+    for hint in &error.hints {
+        text.push_str("\nhint: ");
+        text.push_str(hint);
+    }
+    text
+}
+
+/// Writes a text and a newline; a reader that went away is no error (the run goes on without it).
+fn write_line(out: &mut dyn Write, text: &str) {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend_from_slice(text.trim_end_matches('\n').as_bytes());
+    bytes.push(b'\n');
+    let _ = out.write_all(&bytes).and_then(|()| out.flush());
+}

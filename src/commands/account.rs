@@ -1,0 +1,102 @@
+//! `hydrant account`: the account at the CA.
+
+use super::gather::Gathered;
+use crate::acme::account::Account;
+use crate::error::{Error, ExitCode};
+use crate::key::PrivateKey;
+use crate::report::Event;
+use crate::runner::{Authorities, AuthorityError, store_error};
+
+/// What to do with it.
+#[derive(Clone, Debug)]
+pub enum AccountAction {
+    /// Register it, if it is not.
+    Register,
+    /// Print what the CA knows of it.
+    Show,
+    /// Send the configured contacts.
+    Update,
+    /// Change its key to a new one, or to the one in this PEM file.
+    Rollover {
+        /// PEM text of the new key.
+        new_key: Option<String>,
+    },
+    /// End it.
+    Deactivate,
+}
+
+/// Does it, at the CA that is configured.
+///
+/// # Errors
+/// The CA cannot be reached or refuses; the account store cannot be read or written.
+pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitCode, Error> {
+    let config = &gathered.config;
+    let store = gathered.files();
+    let ca = config.default_ca();
+    let authorities = Authorities::new(config, store, &gathered.reporter);
+    if matches!(action, AccountAction::Register) {
+        let registration = authorities.register(ca).await.map_err(AuthorityError::into_error)?;
+        return Ok(print(gathered, &registration.account, &registration.body));
+    }
+    let account = authorities.existing(ca).await.map_err(AuthorityError::into_error)?;
+    match action {
+        AccountAction::Register => {}
+        AccountAction::Show => {
+            let body = account.show().await.map_err(acme_error)?;
+            return Ok(print(gathered, &account, &body));
+        }
+        AccountAction::Update => {
+            let body = account.update_contacts(&config.account.contacts).await.map_err(acme_error)?;
+            store
+                .save_registration(ca.directory.as_str(), account.url().as_str(), &body)
+                .await
+                .map_err(store_error)?;
+            return Ok(print(gathered, &account, &body));
+        }
+        AccountAction::Rollover { new_key } => {
+            let new_key = match new_key {
+                Some(pem) => PrivateKey::from_pem(&pem).map_err(Error::config)?,
+                None => PrivateKey::generate(config.account.key_type).map_err(Error::failed)?,
+            };
+            // Both keys are kept until the CA has confirmed: a run cut off in between can still sign in.
+            store.keep_next_key(ca.directory.as_str(), &new_key.to_pem()).await.map_err(store_error)?;
+            account.rollover(&new_key).await.map_err(acme_error)?;
+            store.adopt_next_key(ca.directory.as_str()).await.map_err(store_error)?;
+            notice(gathered, &format!("account key changed: {}", account.url()));
+        }
+        AccountAction::Deactivate => {
+            account.deactivate().await.map_err(acme_error)?;
+            store.mark_deactivated(ca.directory.as_str()).await.map_err(store_error)?;
+            notice(gathered, &format!("account deactivated: {}", account.url()));
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+fn print(gathered: &Gathered, account: &Account, body: &str) -> ExitCode {
+    let known: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    if gathered.reporter.is_json() {
+        let document = serde_json::json!({ "version": 1, "url": account.url().as_str(), "account": known });
+        gathered.reporter.json(&document);
+        return ExitCode::Success;
+    }
+    let mut text = format!("account: {}\nkey: {}\n", account.url(), account.key().key_type());
+    if let Some(status) = known.get("status").and_then(serde_json::Value::as_str) {
+        text.push_str(&format!("status: {status}\n"));
+    }
+    let contacts = known.get("contact").and_then(serde_json::Value::as_array).into_iter().flatten();
+    for contact in contacts.filter_map(serde_json::Value::as_str) {
+        text.push_str(&format!("contact: {contact}\n"));
+    }
+    gathered.reporter.document(&text);
+    ExitCode::Success
+}
+
+fn notice(gathered: &Gathered, text: &str) {
+    gathered.reporter.event(&Event::Notice(text));
+}
+
+/// An error of the CA, or on the way to it.
+pub(super) fn acme_error(error: crate::acme::Error) -> Error {
+    AuthorityError::from(error).into_error()
+}

@@ -1,0 +1,79 @@
+//! `hydrant status`: what is stored, when it expires, what is owed.
+
+use time::OffsetDateTime;
+
+use super::gather::Gathered;
+use crate::error::{Error, ExitCode};
+use crate::identifier::CertName;
+use crate::ledger::Record;
+use crate::plan::Step;
+use crate::report::table::table;
+use crate::report::words::{List, When, rfc3339};
+use crate::store::{Loaded, Stored};
+
+/// Prints a line for every certificate of the list.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
+    let steps = super::plan::steps(gathered, false).await?;
+    let names = gathered.names();
+    let loaded = gathered.store().load_all(&names).await.map_err(crate::runner::store_error)?;
+    let loaded: Result<Vec<Loaded>, _> = loaded.into_iter().collect();
+    let loaded = loaded.map_err(crate::runner::store_error)?;
+    let now = OffsetDateTime::now_utc();
+    if gathered.reporter.is_json() {
+        let certificates: Vec<_> =
+            steps.iter().zip(&loaded).map(|(step, loaded)| to_json(step, loaded, now)).collect();
+        gathered.reporter.json(&serde_json::json!({ "version": 1, "certificates": certificates }));
+        return Ok(ExitCode::Success);
+    }
+    let head = ["certificate", "expires", "days left", "state"];
+    let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
+    rows.extend(steps.iter().zip(&loaded).map(|(step, loaded)| row(step, loaded, now)));
+    gathered.reporter.document(&table(&rows));
+    Ok(ExitCode::Success)
+}
+
+fn row(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> Vec<String> {
+    let (expires, left) = match &loaded.stored {
+        Some(stored) => (When(stored.leaf.not_after).to_string(), days_left(stored, now).to_string()),
+        None => ("-".to_owned(), "-".to_owned()),
+    };
+    vec![step.name.to_string(), expires, left, state(step, &loaded.record)]
+}
+
+/// What is to be done, and what is owed besides.
+fn state(step: &Step, record: &Record) -> String {
+    let mut parts = vec![format!("{}: {}", step.action.as_str(), step.because)];
+    if !record.owed_cleaning.is_empty() {
+        let names: Vec<&str> = record.owed_cleaning.iter().map(|owed| owed.answer.identifier.as_str()).collect();
+        parts.push(format!("challenges to clean: {}", List(&names)));
+    }
+    parts.join("; ")
+}
+
+fn days_left(stored: &Stored, now: OffsetDateTime) -> i64 {
+    (stored.leaf.not_after - now).whole_days()
+}
+
+fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Value {
+    let record = &loaded.record;
+    let stored = loaded.stored.as_ref();
+    let name: &CertName = &step.name;
+    serde_json::json!({
+        "name": name,
+        "action": step.action.as_str(),
+        "because": step.because.to_string(),
+        "names": stored.map(|stored| &stored.leaf.names),
+        "not_before": stored.map(|stored| rfc3339(stored.leaf.not_before)),
+        "not_after": stored.map(|stored| rfc3339(stored.leaf.not_after)),
+        "days_left": stored.map(|stored| days_left(stored, now)),
+        "issuer": stored.map(|stored| &stored.leaf.issuer),
+        "fingerprint": stored.map(|stored| stored.leaf.fingerprint()),
+        "deliveries": record.deliveries,
+        "challenges_to_clean": record.owed_cleaning.len(),
+        "failures": record.failures.as_ref().map(|failures| failures.count),
+        "last_problem": record.failures.as_ref().map(|failures| &failures.last),
+    })
+}

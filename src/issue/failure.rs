@@ -1,0 +1,203 @@
+//! What can stop a certificate, and which of its names is at fault.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::acme::authorization::{Authorization, AuthorizationStatus};
+use crate::acme::order::Order;
+use crate::acme::problem::Problem;
+use crate::chain::ChainError;
+use crate::csr::CsrError;
+use crate::hook::HookError;
+use crate::identifier::Identifier;
+use crate::key::KeyError;
+use crate::report::words::List;
+use crate::responder::ResponderError;
+use crate::store::StoreError;
+
+/// Why a certificate was not issued or not put in place.
+#[derive(Debug, Error)]
+pub enum IssueError {
+    /// A kept key is the account's own.
+    #[error("the key of the certificate is the account's key")]
+    AccountKey,
+    /// The CA, or the way to it.
+    #[error(transparent)]
+    Acme(#[from] crate::acme::Error),
+    /// What the CA gave is not what was asked for.
+    #[error("the certificate from the CA cannot be used")]
+    Chain(#[from] ChainError),
+    /// The CA does not offer the challenge that was configured.
+    #[error("the CA offers no {wanted} challenge for `{name}`, only {}", List(offered))]
+    ChallengeNotOffered {
+        /// For which name.
+        name: Identifier,
+        /// The type that was configured.
+        wanted: String,
+        /// The types that were offered.
+        offered: Vec<String>,
+    },
+    /// The request could not be made or read.
+    #[error(transparent)]
+    Csr(#[from] CsrError),
+    /// A hook failed.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// Names that the CA could not validate.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// A key could not be made or read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The order turned invalid with no name at fault.
+    #[error("the CA gave up the order{}", problem.as_ref().map(|p| format!(": {p}")).unwrap_or_default())]
+    OrderInvalid {
+        /// What the CA says of it.
+        problem: Option<Box<Problem>>,
+    },
+    /// The ledger names an order but not its request.
+    #[error("the request of the pending order is not in the ledger")]
+    RequestLost,
+    /// A challenge could not be answered without a hook.
+    #[error(transparent)]
+    Responder(#[from] ResponderError),
+    /// A signal came.
+    #[error("interrupted")]
+    Stopped,
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger holds an order URL that is none.
+    #[error("the order URL in the ledger is not a URL")]
+    Url(#[from] url::ParseError),
+    /// The CA did not come to a verdict in time.
+    #[error("the CA did not validate {} within {} s", List(names), waited.as_secs())]
+    ValidationDeadline {
+        /// The names still pending.
+        names: Vec<Identifier>,
+        /// How long it was given.
+        waited: Duration,
+    },
+}
+
+impl IssueError {
+    /// [`IssueError::ChallengeNotOffered`] for what an authorization offers.
+    pub(super) fn not_offered(authorization: &Authorization, wanted: &str) -> Self {
+        Self::ChallengeNotOffered {
+            name: authorization.name(),
+            wanted: wanted.to_owned(),
+            offered: authorization.challenges.iter().map(|challenge| challenge.kind.clone()).collect(),
+        }
+    }
+
+    /// [`IssueError::OrderInvalid`] with what the order says.
+    pub(super) fn order_invalid(order: &Order) -> Self {
+        Self::OrderInvalid { problem: order.error.clone().map(Box::new) }
+    }
+
+    /// The CA's problem document, when there is one.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Acme(error) => error.problem(),
+            Self::OrderInvalid { problem } => problem.as_deref(),
+            Self::Invalid(invalid) => invalid.iter().find_map(|bad| bad.problem.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// Whether the order this came from can be of no more use.
+    #[must_use]
+    pub fn spends_the_order(&self) -> bool {
+        match self {
+            Self::Chain(_) | Self::ChallengeNotOffered { .. } | Self::Csr(_) => true,
+            Self::Invalid(_) | Self::OrderInvalid { .. } | Self::RequestLost | Self::Url(_) => true,
+            Self::Acme(error) => error.problem().is_some() && !error.is_rate_limited(),
+            _ => false,
+        }
+    }
+
+    /// What to do about it, a line each.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Acme(error) => error.hints(),
+            Self::Hook(error) => error.hints(),
+            Self::Store(error) => error.hints(),
+            Self::Responder(error) => error.hints(),
+            Self::ChallengeNotOffered { name, .. } if name.is_wildcard() => {
+                vec!["a wildcard can only be validated by dns-01".to_owned()]
+            }
+            Self::ChallengeNotOffered { offered, .. } => {
+                vec![format!("set `challenge:` to one of {}", List(offered))]
+            }
+            Self::ValidationDeadline { .. } => {
+                vec!["raise `validation_timeout:` if the CA is known to be slow".to_owned()]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The names of an order that the CA could not validate, and what it says of each.
+#[derive(Debug)]
+pub struct Invalid(Vec<InvalidName>);
+
+/// One of them.
+#[derive(Debug)]
+pub struct InvalidName {
+    /// The name, `*.` included.
+    pub name: Identifier,
+    /// What the CA says.
+    pub problem: Option<Problem>,
+}
+
+impl Invalid {
+    /// Those among `authorizations` that can never become valid any more.
+    pub(super) fn among(authorizations: &[Authorization]) -> Self {
+        let bad = |a: &&Authorization| {
+            !matches!(a.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid)
+        };
+        let name = |a: &Authorization| InvalidName {
+            name: a.name(),
+            problem: a.challenges.iter().find_map(|challenge| challenge.error.clone()),
+        };
+        Self(authorizations.iter().filter(bad).map(name).collect())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &InvalidName> {
+        self.0.iter()
+    }
+}
+
+impl InvalidName {
+    /// The second argument of `invalid_challenge`: the CA's problem document.
+    #[must_use]
+    pub fn response(&self) -> String {
+        self.problem.as_ref().map(|problem| problem.raw.to_string()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, bad) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "`{}` could not be validated", bad.name)?;
+            if let Some(problem) = &bad.problem {
+                write!(f, ": {problem}")?;
+            }
+        }
+        Ok(())
+    }
+}

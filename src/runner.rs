@@ -1,1 +1,0 @@
-//! Carries out a plan.

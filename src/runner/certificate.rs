@@ -1,0 +1,445 @@
+//! One certificate's part of a run: plan, lease, plan again, issue, deliver, report.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::{Runner, hook_error, store_error};
+use super::renewal::{is_stale, refresh};
+use crate::config::CertificateSettings;
+use crate::csr::Csr;
+use crate::domains::Entry;
+use crate::error::{Error, ErrorKind};
+use crate::hook::{Approach, Delivered, Facts};
+use crate::identifier::Identifier;
+use crate::issue::{self, IssueError, Job};
+use crate::ledger::Record;
+use crate::plan::{self, Action, Step, Subject};
+use crate::report::{Event, Outcome, Phase, RunReport};
+use crate::store::{Lease, LeaseOutcome, Loaded, StoreError};
+
+/// One entry of the list in a run.
+pub(super) struct Certificate<'r> {
+    runner: &'r Runner<'r>,
+    entry: &'r Entry,
+    settings: CertificateSettings,
+}
+
+/// How the work on a certificate can end.
+pub(super) enum Ended {
+    /// Another run has it in work.
+    Elsewhere,
+    /// It is over.
+    Report(RunReport),
+}
+
+/// The names to order, and the request a hook made.
+struct Wanted {
+    names: Vec<Identifier>,
+    csr: Option<Csr>,
+}
+
+impl<'r> Certificate<'r> {
+    pub(super) fn new(runner: &'r Runner<'r>, entry: &'r Entry) -> Self {
+        Self { runner, entry, settings: runner.config.certificate(&entry.name) }
+    }
+
+    /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
+    pub(super) fn at_a_glance(&self, loaded: &Result<Loaded, StoreError>) -> Option<RunReport> {
+        let loaded = loaded.as_ref().ok()?;
+        if self.runner.hooks.wants_generate_csr() && !self.runner.deliver_only {
+            return None;
+        }
+        let step = self.decide(&self.entry.names, loaded);
+        let nothing_to_call = step.action == Action::Keep && !self.runner.calls_unchanged();
+        let cleaning = !loaded.record.owed_cleaning.is_empty();
+        if cleaning || !nothing_to_call || self.wants_renewal_info(loaded) {
+            return None;
+        }
+        self.runner.reporter.event(&Event::Unchanged(&step));
+        Some(self.report(&step, Outcome::Unchanged, &loaded.record))
+    }
+
+    /// Does all that is to do.
+    pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
+        match self.try_work(loaded, approach).await {
+            Ok(ended) => ended,
+            Err(error) => Ended::Report(self.failed(error, None, None)),
+        }
+    }
+
+    /// [`Certificate::work`] as soon as no other run has it in work.
+    pub(super) async fn work_when_free(&self, patience: Duration) -> RunReport {
+        let runner = self.runner;
+        let waited = runner.store.lease_wait(&self.entry.name, patience);
+        let approach = runner.hooks.approach();
+        let worked = async {
+            let lease = match waited.await.map_err(store_error)? {
+                LeaseOutcome::Taken(lease) => Lease::new(lease),
+                LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
+            };
+            let wanted = self.wanted().await?;
+            Ok(self.under_lease(&wanted, lease, approach).await)
+        };
+        match runner.stop.unless_stopped(worked).await {
+            None => self.skipped(),
+            Some(Ok(report)) => report,
+            Some(Err(error)) => self.failed(error, None, None),
+        }
+    }
+
+    /// The report of a certificate whose turn did not come.
+    pub(super) fn skipped(&self) -> RunReport {
+        self.outcome(Outcome::Skipped, "the run was stopped")
+    }
+
+    async fn try_work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Result<Ended, Error> {
+        let runner = self.runner;
+        let mut loaded = loaded.map_err(store_error)?;
+        let wanted = self.wanted().await?;
+        if self.wants_renewal_info(&loaded) {
+            match self.refresh_renewal_info().await? {
+                Some(refreshed) => loaded = refreshed,
+                None => return Ok(Ended::Elsewhere),
+            }
+        }
+        let step = self.decide(&wanted.names, &loaded);
+        if loaded.record.owed_cleaning.is_empty() {
+            match step.action {
+                Action::Keep => return Ok(Ended::Report(self.keep(&step, &loaded, &wanted).await)),
+                Action::Wait => {
+                    runner.reporter.event(&Event::Waiting(&step));
+                    return Ok(Ended::Report(self.waiting(&step, &loaded.record)));
+                }
+                action if runner.deliver_only && action != Action::Deliver => {
+                    return Ok(Ended::Report(self.report(&step, Outcome::Unchanged, &loaded.record)));
+                }
+                _ => {}
+            }
+        }
+        match runner.store.lease(&self.entry.name).await.map_err(store_error)? {
+            LeaseOutcome::Taken(lease) => {
+                // Planned again: another run may have done it between the look and the lease.
+                Ok(Ended::Report(self.under_lease(&wanted, Lease::new(lease), approach).await))
+            }
+            LeaseOutcome::HeldBy(holder) => {
+                runner.reporter.event(&Event::Leased { name: &self.entry.name, holder: &holder });
+                Ok(Ended::Elsewhere)
+            }
+        }
+    }
+
+    async fn under_lease(&self, wanted: &Wanted, mut lease: Lease, approach: Approach) -> RunReport {
+        let step = self.decide(&wanted.names, lease.loaded());
+        let mut outcome = match step.action {
+            Action::Deliver => Outcome::Delivered,
+            _ => Outcome::Unchanged,
+        };
+        if step.action.needs_ca() && !self.runner.deliver_only {
+            self.runner.reporter.event(&Event::Started(&step));
+            match self.issue(&step, wanted, &mut lease, approach).await {
+                Ok(issued) => outcome = issued,
+                Err(failure) => return self.note_failure(failure, &step, lease).await,
+            }
+        } else {
+            drop(approach);
+            self.clean_leftovers(&mut lease, wanted).await;
+        }
+        let delivered = self.deliver(&mut lease, wanted).await;
+        let mut report = self.report(&step, outcome, &lease.record);
+        report.not_after = lease.loaded().stored.as_ref().map(|stored| stored.leaf.not_after);
+        if let Err(error) = delivered {
+            self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error: &error });
+            report.problem = Some(error.to_string());
+            report.kind = Some(error.kind);
+        }
+        report
+    }
+
+    async fn issue(
+        &self,
+        step: &Step,
+        wanted: &Wanted,
+        lease: &mut Lease,
+        approach: Approach,
+    ) -> Result<Outcome, Failure> {
+        let runner = self.runner;
+        let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
+        let attempt = lease.record.failures.as_ref().map_or(0, |failures| failures.count) + 1;
+        let renewed = lease.loaded().stored.is_some();
+        let has_renewal_info = account.client().directory().renewal_info.is_some();
+        let job = Job {
+            name: &self.entry.name,
+            names: &wanted.names,
+            csr: wanted.csr.as_ref(),
+            // RFC 9773 §5: not for a CA without renewal information.
+            replaces: step.replaces.as_deref().filter(|_| has_renewal_info),
+            settings: &self.settings,
+            account: &account,
+            hooks: &runner.hooks,
+            responder: &runner.responder,
+            facts: self.facts(&wanted.names, attempt),
+            stop: &runner.stop,
+            reporter: runner.reporter,
+            now: OffsetDateTime::now_utc(),
+        };
+        issue::issue(&job, lease, approach).await.map_err(Failure::Issue)?;
+        if let Some(stored) = &lease.loaded().stored {
+            let not_after = stored.leaf.not_after;
+            runner.reporter.event(&Event::Issued { name: &self.entry.name, renewed, not_after });
+        }
+        Ok(if renewed { Outcome::Renewed } else { Outcome::Issued })
+    }
+
+    /// Calls `deploy_cert` for all that is owed to hooks of this run, and saves what came of it.
+    async fn deliver(&self, lease: &mut Lease, wanted: &Wanted) -> Result<(), Error> {
+        let hooks = &self.runner.hooks;
+        let name = &self.entry.name;
+        let owed = plan::owed_deliveries(&lease.record, hooks.delivery_destinations());
+        let mut failed = Ok(());
+        if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
+            self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
+            let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
+            let facts = self.facts(&wanted.names, 1);
+            for destination in &owed {
+                let delivered = hooks.deploy_cert(destination, &facts, &paths, timestamp).await;
+                let now = OffsetDateTime::now_utc().unix_timestamp();
+                match delivered {
+                    Ok(Delivered { verified }) => {
+                        lease.record.delivered(destination, verified, now);
+                        self.runner.reporter.event(&Event::Delivered { name, destination, verified });
+                    }
+                    Err(error) => {
+                        lease.record.delivery_failed(destination, error.to_string(), now);
+                        failed = Err(hook_error(&error));
+                    }
+                }
+            }
+        }
+        lease.save().await.map_err(store_error)?;
+        failed
+    }
+
+    /// Cleans what an earlier run deployed, where nothing is to be issued.
+    async fn clean_leftovers(&self, lease: &mut Lease, wanted: &Wanted) {
+        let answers: Vec<_> = lease.record.owed_cleaning.iter().map(|owed| owed.answer.clone()).collect();
+        if answers.is_empty() {
+            return;
+        }
+        self.runner.responder.clean(&self.settings, &answers).await;
+        let facts = self.facts(&wanted.names, 1);
+        match self.runner.hooks.clean_challenges(&facts, &answers).await {
+            Ok(()) => lease.record.cleaned(&answers),
+            Err(error) => {
+                self.runner.reporter.event(&Event::CleaningFailed { name: &self.entry.name, error: &error });
+            }
+        }
+    }
+
+    /// Nothing is due: hooks that want to know are told so.
+    async fn keep(&self, step: &Step, loaded: &Loaded, wanted: &Wanted) -> RunReport {
+        let runner = self.runner;
+        if runner.calls_unchanged()
+            && let Some(stored) = &loaded.stored
+        {
+            let facts = self.facts(&wanted.names, 1);
+            if let Err(error) = runner.hooks.unchanged_cert(&facts, &stored.paths).await {
+                return self.failed(hook_error(&error), Some(step), Some(&loaded.record));
+            }
+        }
+        runner.reporter.event(&Event::Unchanged(step));
+        self.report(step, Outcome::Unchanged, &loaded.record)
+    }
+
+    /// Writes a failure down, so that the next run knows when to try again.
+    async fn note_failure(&self, failure: Failure, step: &Step, mut lease: Lease) -> RunReport {
+        let stopped = self.runner.stop.is_stopped();
+        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks).await;
+        if failure.spends_the_order() {
+            lease.record.abandon();
+        }
+        if !stopped && failure.counts() {
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            let retry_after = failure.retry_after().and_then(|wait| i64::try_from(wait.as_secs()).ok());
+            lease.record.failed(failure.to_string(), now, retry_after);
+        }
+        if let Err(error) = lease.save().await {
+            return self.failed(store_error(error), Some(step), Some(&lease.record));
+        }
+        if stopped {
+            return self.report(step, Outcome::Skipped, &lease.record);
+        }
+        self.failed(failure.into_error(), Some(step), Some(&lease.record))
+    }
+
+    /// The names to order: those declared, or those of the request a hook makes.
+    async fn wanted(&self) -> Result<Wanted, Error> {
+        let hooks = &self.runner.hooks;
+        let names = self.entry.names.clone();
+        if self.runner.deliver_only || !hooks.wants_generate_csr() {
+            return Ok(Wanted { names, csr: None });
+        }
+        let facts = self.facts(&names, 1);
+        let directory = self.runner.store.directory(&self.entry.name);
+        match hooks.generate_csr(&facts, &directory).await.map_err(|error| hook_error(&error))? {
+            None => Ok(Wanted { names, csr: None }),
+            Some(pem) => {
+                let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
+                Ok(Wanted { names: csr.names().to_vec(), csr: Some(csr) })
+            }
+        }
+    }
+
+    fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
+        let by_window = self.settings.renew_before.is_none() && !self.runner.deliver_only;
+        by_window && is_stale(loaded, self.runner.now)
+    }
+
+    /// Asks the CA for the renewal window and writes it down; None when another run has the certificate in work.
+    async fn refresh_renewal_info(&self) -> Result<Option<Loaded>, Error> {
+        let store = self.runner.store;
+        let taken = store.lease(&self.entry.name).await.map_err(store_error)?;
+        let LeaseOutcome::Taken(lease) = taken else { return Ok(None) };
+        let mut lease = Lease::new(lease);
+        if is_stale(lease.loaded(), self.runner.now) {
+            // A CA that cannot be reached is no failure as long as nothing is due.
+            let client = self.runner.authorities.client(&self.settings.ca).await.ok();
+            lease.record.renewal = refresh(client.as_ref(), lease.loaded(), self.runner.now).await;
+            lease.save().await.map_err(store_error)?;
+        }
+        Ok(Some(store.load(&self.entry.name).await.map_err(store_error)?))
+    }
+
+    fn decide(&self, names: &[Identifier], loaded: &Loaded) -> Step {
+        let subject = Subject {
+            name: &self.entry.name,
+            names,
+            loaded,
+            renew_before: self.settings.renew_before,
+            destinations: self.runner.hooks.delivery_destinations(),
+        };
+        plan::decide(&subject, self.runner.circumstances())
+    }
+
+    fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
+        Facts {
+            name: &self.entry.name,
+            names,
+            challenge: self.settings.challenge.as_str(),
+            key_type: self.settings.key_type,
+            ca: self.settings.ca.directory.as_str(),
+            owner: self.settings.owner.as_deref(),
+            attempt,
+        }
+    }
+
+    fn report(&self, step: &Step, outcome: Outcome, record: &Record) -> RunReport {
+        RunReport {
+            because: step.because.to_string(),
+            not_after: step.not_after,
+            owed_deliveries: plan::owed_deliveries(record, self.runner.hooks.delivery_destinations()),
+            owed_cleaning: !record.owed_cleaning.is_empty(),
+            ..self.outcome(outcome, "")
+        }
+    }
+
+    fn waiting(&self, step: &Step, record: &Record) -> RunReport {
+        let mut report = self.report(step, Outcome::Waiting, record);
+        if let plan::Because::Backoff { until, last, .. } = &step.because {
+            report.next_attempt = Some(*until);
+            report.problem = Some(last.clone());
+            let limited = record.failures.as_ref().is_some_and(|failures| failures.ca_not_before.is_some());
+            report.kind = Some(if limited { ErrorKind::Limited } else { ErrorKind::Failed });
+        }
+        report
+    }
+
+    fn failed(&self, error: Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
+        self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error: &error });
+        let mut report = match (step, record) {
+            (Some(step), Some(record)) => self.report(step, Outcome::Failed, record),
+            _ => self.outcome(Outcome::Failed, ""),
+        };
+        let failures = record.and_then(|record| record.failures.as_ref());
+        report.next_attempt =
+            failures.and_then(|failures| OffsetDateTime::from_unix_timestamp(failures.not_before).ok());
+        report.problem = Some(error.to_string());
+        report.kind = Some(error.kind);
+        report
+    }
+
+    fn outcome(&self, outcome: Outcome, because: &str) -> RunReport {
+        RunReport {
+            name: self.entry.name.clone(),
+            outcome,
+            because: because.to_owned(),
+            not_after: None,
+            next_attempt: None,
+            problem: None,
+            kind: None,
+            owed_deliveries: Vec::new(),
+            owed_cleaning: false,
+        }
+    }
+}
+
+/// What stopped a certificate: the way to the CA, or its own issue.
+enum Failure {
+    Authority(super::AuthorityError),
+    Issue(IssueError),
+}
+
+impl Failure {
+    /// Whether it holds the certificate back: what never reached the CA does not.
+    fn counts(&self) -> bool {
+        match self {
+            Self::Authority(_) | Self::Issue(IssueError::Stopped) => false,
+            Self::Issue(IssueError::Acme(error)) => !error.is_unreachable(),
+            Self::Issue(_) => true,
+        }
+    }
+
+    /// How long the CA wants to be left alone.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Issue(IssueError::Acme(error)) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    fn spends_the_order(&self) -> bool {
+        matches!(self, Self::Issue(error) if error.spends_the_order())
+    }
+
+    fn into_error(self) -> Error {
+        match self {
+            Self::Authority(error) => error.into_error(),
+            Self::Issue(error) => {
+                let kind = match &error {
+                    IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
+                    IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
+                    IssueError::Stopped => ErrorKind::Interrupted,
+                    _ => ErrorKind::Failed,
+                };
+                let hints = error.hints();
+                Error::new(kind, error).hints(hints)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Authority(error) => error.fmt(f),
+            Self::Issue(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A certificate that another run did not give back in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is in work elsewhere: {holder}")]
+struct Busy {
+    holder: String,
+}

@@ -1,0 +1,195 @@
+//! Carries out a plan: many certificates at once, stopped by signals, summed up at the end.
+//!
+//! Each certificate is one future that nobody else waits for: it takes its lease, is planned again under it, is
+//! issued ([`crate::issue`]) and delivered. What they share is one [`Authority`] per CA, the hooks (which gather the
+//! challenges of many certificates into one call) and the reporter.
+
+pub mod authority;
+
+mod certificate;
+mod renewal;
+mod signals;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use time::OffsetDateTime;
+
+pub use authority::{Authorities, Authority, AuthorityError};
+use certificate::{Certificate, Ended};
+pub use signals::Signals;
+
+use crate::config::{Config, HookSequence, OnFailure};
+use crate::domains::Entry;
+use crate::error::{Error, ErrorKind};
+use crate::hook::{HookError, Hooks, Operation, Stop};
+use crate::identifier::CertName;
+use crate::plan::Circumstances;
+use crate::report::{Event, Outcome, Reporter, RunReport, Summary};
+use crate::responder::Responder;
+use crate::store::{Loaded, Store, StoreError};
+
+/// A certificate in work elsewhere is waited for no longer than this at the end of a run.
+const LEASE_WAIT: Duration = Duration::from_secs(600);
+
+/// Everything a run works with.
+pub struct Runner<'a> {
+    /// What was configured.
+    pub config: &'a Config,
+    /// Where certificates and their state live.
+    pub store: &'a dyn Store,
+    /// The CAs and the accounts there.
+    pub authorities: Authorities<'a>,
+    /// The hooks, probed.
+    pub hooks: Hooks,
+    /// Who answers challenges without a hook.
+    pub responder: Responder,
+    /// Ends waits when a signal came.
+    pub stop: Stop,
+    /// Which signal came.
+    pub signals: Signals,
+    /// Who is told what happens.
+    pub reporter: &'a Reporter,
+    /// Renew although nothing is due.
+    pub force: bool,
+    /// Only make outstanding deliveries.
+    pub deliver_only: bool,
+    /// The instant the run began.
+    pub now: OffsetDateTime,
+}
+
+impl Runner<'_> {
+    /// Brings every entry to what is declared, as far as that can be done now.
+    ///
+    /// # Errors
+    /// Only what concerns the run as a whole; what goes wrong with one certificate is in its report.
+    pub async fn run(&self, entries: &[Entry]) -> Result<Summary, Error> {
+        self.hooks.startup().await.map_err(|error| hook_error(&error))?;
+        let names: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let loaded = self.store.load_all(&names).await.map_err(store_error)?;
+        let certificates: Vec<Certificate<'_>> =
+            entries.iter().map(|entry| Certificate::new(self, entry)).collect();
+
+        let mut reports: BTreeMap<usize, RunReport> = BTreeMap::new();
+        let mut queue = Vec::new();
+        for (index, loaded) in loaded.into_iter().enumerate() {
+            match certificates[index].at_a_glance(&loaded) {
+                Some(report) => drop(reports.insert(index, report)),
+                None => queue.push((index, failures(&loaded), loaded)),
+            }
+        }
+        if self.config.hook_sequence == HookSequence::Overlapping {
+            // Names that failed before go last, so that they delay nobody.
+            queue.sort_by_key(|(_, failures, _)| *failures);
+        }
+        self.reporter.expect(queue.len());
+        let elsewhere = self.work(&certificates, queue, &mut reports).await;
+        self.wait_for(&certificates, elsewhere, &mut reports).await;
+
+        let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
+        summary.interrupted = self.signals.exit_code();
+        let changed: Vec<CertName> = summary.changed().cloned().collect();
+        if let Err(error) = self.hooks.exit(&changed, None).await {
+            let error = hook_error(&error);
+            self.reporter.error(&error);
+            summary.problems.push(error.to_string());
+        }
+        self.responder.stop().await;
+        Ok(summary)
+    }
+
+    /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere.
+    async fn work(
+        &self,
+        certificates: &[Certificate<'_>],
+        queue: Vec<(usize, u32, Result<Loaded, StoreError>)>,
+        reports: &mut BTreeMap<usize, RunReport>,
+    ) -> Vec<usize> {
+        let jobs = match self.config.hook_sequence {
+            HookSequence::Strict => 1,
+            HookSequence::Overlapping => self.config.jobs.max(1),
+        };
+        let halted = RefCell::new(false);
+        let mut elsewhere = Vec::new();
+        let mut waiting = queue.into_iter();
+        let mut in_work = FuturesUnordered::new();
+        loop {
+            while in_work.len() < jobs
+                && let Some((index, _, loaded)) = waiting.next()
+            {
+                if *halted.borrow() || self.stop.is_stopped() {
+                    reports.insert(index, certificates[index].skipped());
+                    continue;
+                }
+                // Made before the future is first polled: batches wait for every certificate that may still join.
+                let approach = self.hooks.approach();
+                let certificate = &certificates[index];
+                in_work.push(async move { (index, certificate.work(loaded, approach).await) });
+            }
+            let Some((index, ended)) = in_work.next().await else { break };
+            match ended {
+                Ended::Elsewhere => elsewhere.push(index),
+                Ended::Report(report) => {
+                    self.reporter.event(&Event::Finished(&report.name));
+                    let failed = report.outcome == Outcome::Failed;
+                    if failed && self.config.on_failure == OnFailure::Stop {
+                        *halted.borrow_mut() = true;
+                    }
+                    reports.insert(index, report);
+                }
+            }
+        }
+        elsewhere
+    }
+
+    /// Waits for certificates that another run had in work, and plans them again.
+    async fn wait_for(
+        &self,
+        certificates: &[Certificate<'_>],
+        elsewhere: Vec<usize>,
+        reports: &mut BTreeMap<usize, RunReport>,
+    ) {
+        let deadline = tokio::time::Instant::now() + LEASE_WAIT;
+        for index in elsewhere {
+            let certificate = &certificates[index];
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let report = certificate.work_when_free(left).await;
+            self.reporter.event(&Event::Finished(&report.name));
+            reports.insert(index, report);
+        }
+    }
+
+    /// What holds for all certificates of this run.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            now: self.now,
+            cadence: self.config.cadence,
+            force: self.force,
+            backoff: self.config.backoff,
+        }
+    }
+
+    /// Whether a certificate with nothing due still needs a call.
+    fn calls_unchanged(&self) -> bool {
+        !self.deliver_only && self.hooks.wants(Operation::UnchangedCert)
+    }
+}
+
+fn failures(loaded: &Result<Loaded, StoreError>) -> u32 {
+    let record = loaded.as_ref().ok().map(|loaded| &loaded.record);
+    record.and_then(|record| record.failures.as_ref()).map_or(0, |failures| failures.count)
+}
+
+/// A store that cannot be read ends the run.
+pub(crate) fn store_error(error: StoreError) -> Error {
+    let hints = error.hints();
+    Error::new(ErrorKind::Failed, error).hints(hints)
+}
+
+/// A hook that failed, with what to do about it.
+pub(crate) fn hook_error(error: &HookError) -> Error {
+    Error::failed(error.to_string()).hints(error.hints())
+}

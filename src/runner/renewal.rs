@@ -1,0 +1,117 @@
+//! Renewal information (RFC 9773): when it is asked for again, and the instant chosen in the window.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::acme::client::Client;
+use crate::acme::renewal_info::RenewalInfo;
+use crate::ledger::Renewal;
+use crate::store::Loaded;
+
+/// After an answer that may be better soon (RFC 9773 §4.3.3): doubled with every further failure.
+const FIRST_RETRY: Duration = Duration::from_secs(60);
+
+/// The longest wait after a failure, and the wait where the CA has no renewal information at all (RFC 9773 §4.3.3).
+const LONG_WAIT: Duration = Duration::from_secs(6 * 3600);
+
+/// Whether the CA is to be asked for the window of what is stored.
+pub(super) fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
+    let Some(stored) = loaded.stored.as_ref().filter(|_| loaded.damage.is_none()) else { return false };
+    // RFC 9773 §4.3: not for a certificate that has expired.
+    let Some(id) = stored.leaf.renewal_id.as_deref().filter(|_| stored.leaf.not_after > now) else {
+        return false;
+    };
+    let known = loaded.record.renewal.as_ref().filter(|renewal| renewal.certificate == id);
+    known.is_none_or(|renewal| renewal.next_check <= now.unix_timestamp())
+}
+
+/// Asks for the window; what is known stays known when there is no answer.
+pub(super) async fn refresh(client: Option<&Client>, loaded: &Loaded, now: OffsetDateTime) -> Option<Renewal> {
+    let id = loaded.stored.as_ref()?.leaf.renewal_id.clone()?;
+    let known = loaded.record.renewal.clone().filter(|renewal| renewal.certificate == id);
+    let info = match client.filter(|client| client.directory().renewal_info.is_some()) {
+        None => None,
+        Some(client) => client.renewal_info(&id).await.ok(),
+    };
+    match info {
+        Some(info) => Some(learned(id, &info, known.as_ref(), now)),
+        None => Some(not_learned(id, known, now)),
+    }
+}
+
+fn learned(certificate: String, info: &RenewalInfo, known: Option<&Renewal>, now: OffsetDateTime) -> Renewal {
+    let (start, end) = (info.start.unix_timestamp(), info.end.unix_timestamp());
+    let same_window = known.filter(|known| known.start == start && known.end == end);
+    // RFC 9773 §4.2: uniformly random within the window; and once, or every look would be another throw.
+    let chosen = same_window.map_or_else(|| random_between(start, end), |known| known.chosen);
+    let wait = info.retry_after.unwrap_or(LONG_WAIT);
+    Renewal {
+        certificate,
+        start,
+        end,
+        chosen,
+        next_check: (now + wait).unix_timestamp(),
+        explanation_url: info.explanation_url.clone(),
+        failures: 0,
+    }
+}
+
+fn not_learned(certificate: String, known: Option<Renewal>, now: OffsetDateTime) -> Renewal {
+    let mut renewal = known.unwrap_or(Renewal {
+        certificate,
+        start: 0,
+        end: 0,
+        chosen: 0,
+        next_check: 0,
+        explanation_url: None,
+        failures: 0,
+    });
+    let doubled = FIRST_RETRY.saturating_mul(1 << renewal.failures.min(16));
+    renewal.next_check = (now + doubled.min(LONG_WAIT)).unix_timestamp();
+    renewal.failures = renewal.failures.saturating_add(1);
+    renewal
+}
+
+fn random_between(start: i64, end: i64) -> i64 {
+    let mut bytes = [0; 8];
+    // The system's generator fails only where it is missing; the start of the window is then as good.
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        return start;
+    }
+    let span = end.abs_diff(start).max(1);
+    start.saturating_add_unsigned(u64::from_le_bytes(bytes) % span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_chosen_once_and_within_the_window() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let instant = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        let info = RenewalInfo {
+            start: instant(1000),
+            end: instant(2000),
+            explanation_url: None,
+            retry_after: Some(Duration::from_secs(600)),
+        };
+        let first = learned("id".to_owned(), &info, None, now);
+        assert!((1000..2000).contains(&first.chosen));
+        assert_eq!(first.next_check, 600);
+        let again = learned("id".to_owned(), &info, Some(&first), now);
+        assert_eq!(again.chosen, first.chosen);
+    }
+
+    #[test]
+    fn silence_is_waited_out_longer_and_longer() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let first = not_learned("id".to_owned(), None, now);
+        assert_eq!(first.next_check, 60);
+        let second = not_learned("id".to_owned(), Some(first), now);
+        assert_eq!(second.next_check, 120);
+        let late = not_learned("id".to_owned(), Some(Renewal { failures: 30, ..second }), now);
+        assert_eq!(late.next_check, 6 * 3600);
+    }
+}
