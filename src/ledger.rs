@@ -1,1 +1,431 @@
-//! What is owed.
+//! What is owed for one certificate: the order begun, challenges to clean, files to switch to, deliveries to make,
+//! failures to back off from.
+//!
+//! A record is written before the act it describes, so that a run killed at any point is resumed by the next one:
+//!
+//! | # | written | before |
+//! |---|---|---|
+//! | 1 | [`Record::begin`]: the intent with key and CSR | newOrder |
+//! | 2 | [`Record::ordered`]: the order's URL | anything else is asked of the CA |
+//! | 3 | [`Record::owe_cleaning`]: the answers | `deploy_challenge` |
+//! | 4 | [`Record::cleaned`] | |
+//! | 5 | [`Record::stage`]: all files are durable; the intent goes, deliveries are owed | `sync_cert` |
+//! | 6 | [`Record::decide_switch`] | the links move (in one write with 5 when no hook wants `sync_cert`) |
+//! | 7 | [`Record::switched`], [`Record::delivered`] and the rest | |
+//!
+//! Pure: no I/O and no clock. Times are seconds since the Unix epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::key::Secret;
+
+/// The format this program reads and writes. A higher one in a record is refused.
+pub const FORMAT: u32 = 1;
+
+/// The record of one certificate. The default is the record of a certificate nothing is known about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Counts the writes of this record. Set by the store, which refuses to replace a record it has not read.
+    pub fence: u64,
+    /// The issue that was begun and whose certificate is not stored yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// Answers deployed, or about to be, and not yet cleaned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed_cleaning: Vec<Owed>,
+    /// Files that are durable and that the links do not all point to yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Staged>,
+    /// The last delivery of each destination.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deliveries: BTreeMap<String, Delivery>,
+    /// Hooks that this certificate was shown to; one met for the first time gets `unchanged_cert`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub known_hooks: BTreeSet<String>,
+    /// What the CA last said about when to renew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<Renewal>,
+    /// Failures since the last certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Failures>,
+    /// Fingerprint of the settings that the stored certificate was issued with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            fence: 0,
+            intent: None,
+            owed_cleaning: Vec::new(),
+            staged: None,
+            deliveries: BTreeMap::new(),
+            known_hooks: BTreeSet::new(),
+            renewal: None,
+            failures: None,
+            settings: None,
+        }
+    }
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    ///
+    /// When it is no record, or one of a newer program.
+    pub fn parse(json: &[u8]) -> Result<Self, RecordError> {
+        match serde_json::from_slice::<Self>(json) {
+            Ok(record) if record.format == FORMAT => Ok(record),
+            Ok(record) => Err(RecordError::Format { found: record.format }),
+            Err(error) => match serde_json::from_slice::<Head>(json) {
+                Ok(Head { format }) if format != FORMAT => Err(RecordError::Format { found: format }),
+                _ => Err(RecordError::Malformed(error)),
+            },
+        }
+    }
+
+    /// The record as JSON, ending with a newline. It may hold a private key.
+    ///
+    /// # Panics
+    ///
+    /// Never: every member has a JSON form.
+    #[must_use]
+    pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
+        // Serializing fails only for maps with keys that are no strings, and a writer that fails.
+        let mut json = serde_json::to_vec_pretty(self).expect("a record has a JSON form");
+        json.push(b'\n');
+        Zeroizing::new(json)
+    }
+
+    /// An issue is about to begin; replaces one that came to nothing.
+    pub fn begin(&mut self, intent: Intent) {
+        self.intent = Some(intent);
+    }
+
+    /// The CA made the order. Without an intent there is nothing to remember it for.
+    pub fn ordered(&mut self, url: &str) {
+        if let Some(intent) = &mut self.intent {
+            intent.order = Some(url.to_owned());
+        }
+    }
+
+    /// The begun issue comes to nothing: its order is invalid, gone, or for something no longer wanted.
+    pub fn abandon(&mut self) {
+        self.intent = None;
+    }
+
+    /// The answers are about to be deployed. One that is owed already also becomes owed to the new hooks.
+    pub fn owe_cleaning(&mut self, owed: impl IntoIterator<Item = Owed>) {
+        for new in owed {
+            let known = self
+                .owed_cleaning
+                .iter_mut()
+                .find(|o| o.challenge == new.challenge && o.answer == new.answer);
+            let Some(known) = known else {
+                self.owed_cleaning.push(new);
+                continue;
+            };
+            for hook in new.hooks {
+                if !known.hooks.contains(&hook) {
+                    known.hooks.push(hook);
+                }
+            }
+        }
+    }
+
+    /// These answers were cleaned by every hook they were deployed with.
+    pub fn cleaned(&mut self, answers: &[OwedAnswer]) {
+        self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
+    }
+
+    /// The files of `timestamp` are durable: the intent is carried out, and each destination is owed a delivery.
+    /// Failures are forgotten.
+    pub fn stage<D: Into<String>>(
+        &mut self,
+        timestamp: u64,
+        key: KeySource,
+        destinations: impl IntoIterator<Item = D>,
+        now: i64,
+    ) {
+        self.intent = None;
+        self.failures = None;
+        self.staged = Some(Staged { timestamp, key, switch: false });
+        for destination in destinations {
+            self.owe_delivery(destination, timestamp, now);
+        }
+    }
+
+    /// Every hook that wants `sync_cert` had it: from here on the links follow, whatever happens.
+    pub fn decide_switch(&mut self) {
+        if let Some(staged) = &mut self.staged {
+            staged.switch = true;
+        }
+    }
+
+    /// All links point to the staged files.
+    pub fn switched(&mut self) {
+        self.staged = None;
+    }
+
+    /// The files of `timestamp` have to reach `destination`. Replaces what was owed for older files.
+    pub fn owe_delivery(&mut self, destination: impl Into<String>, timestamp: u64, now: i64) {
+        let owed = Delivery { state: DeliveryState::Owed, timestamp, attempts: 0, last_error: None, at: now };
+        self.deliveries.insert(destination.into(), owed);
+    }
+
+    /// The owed delivery succeeded; `verified` when the hook announces that it verifies.
+    pub fn delivered(&mut self, destination: &str, verified: bool, now: i64) {
+        if let Some(delivery) = self.deliveries.get_mut(destination) {
+            delivery.state = if verified { DeliveryState::Verified } else { DeliveryState::Delivered };
+            delivery.attempts += 1;
+            delivery.last_error = None;
+            delivery.at = now;
+        }
+    }
+
+    /// The owed delivery failed, and stays owed.
+    pub fn delivery_failed(&mut self, destination: &str, error: impl Into<String>, now: i64) {
+        if let Some(delivery) = self.deliveries.get_mut(destination) {
+            delivery.state = DeliveryState::Failed;
+            delivery.attempts += 1;
+            delivery.last_error = Some(error.into());
+            delivery.at = now;
+        }
+    }
+
+    /// The destinations that a delivery is owed to, with that delivery.
+    pub fn owed_deliveries(&self) -> impl Iterator<Item = (&str, &Delivery)> {
+        self.deliveries
+            .iter()
+            .filter(|(_, delivery)| delivery.is_owed())
+            .map(|(destination, delivery)| (destination.as_str(), delivery))
+    }
+
+    /// An attempt to issue failed. The next one waits 1, 10, 100 minutes, then a day; longer when the CA said
+    /// so (`retry_after`, seconds from now).
+    pub fn failed(&mut self, problem: impl Into<String>, now: i64, retry_after: Option<i64>) {
+        const WAITS: [i64; 4] = [60, 600, 6_000, 86_400];
+        let before = self.failures.as_ref().map_or(0, |failures| failures.count);
+        let wait = usize::try_from(before).ok().and_then(|step| WAITS.get(step)).unwrap_or(&86_400);
+        let asked = retry_after.map(|seconds| now.saturating_add(seconds.max(0)));
+        self.failures = Some(Failures {
+            count: before.saturating_add(1),
+            last: problem.into(),
+            at: now,
+            not_before: now.saturating_add(*wait).max(asked.unwrap_or(i64::MIN)),
+            ca_not_before: asked,
+        });
+    }
+}
+
+/// Enough of a record to tell whose it is.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+}
+
+/// An issue that was begun: everything the next run needs to finish it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The CA's directory URL.
+    pub ca: String,
+    /// The account's URL.
+    pub account: String,
+    /// The names, as `domains.txt` writes them, in order.
+    pub names: Vec<String>,
+    /// The profile asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The certificate that the order says it replaces (RFC 9773 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// The timestamp of the files to come.
+    pub timestamp: u64,
+    /// The key of the certificate to come.
+    pub key: CertificateKey,
+    /// The CSR, PEM; absent where it is made later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csr: Option<String>,
+    /// The order's URL, once the CA gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// When it was begun.
+    pub started: i64,
+}
+
+/// Where the private key of a certificate comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateKey {
+    /// Somewhere else: a hook made the CSR and kept the key.
+    Foreign,
+    /// From the certificate before: it is used again.
+    Kept,
+    /// Made for this certificate; PEM.
+    New(Secret),
+}
+
+impl CertificateKey {
+    /// The same without the key.
+    #[must_use]
+    pub fn source(&self) -> KeySource {
+        match self {
+            Self::Foreign => KeySource::Foreign,
+            Self::Kept => KeySource::Kept,
+            Self::New(_) => KeySource::New,
+        }
+    }
+}
+
+/// A [`CertificateKey`] without the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    /// A hook made the CSR and kept the key.
+    Foreign,
+    /// The key of the certificate before.
+    Kept,
+    /// A key of its own.
+    New,
+}
+
+/// An answer to clean up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owed {
+    /// The challenge type.
+    pub challenge: String,
+    /// The hooks or responders it was deployed with.
+    pub hooks: Vec<String>,
+    /// What was deployed.
+    pub answer: OwedAnswer,
+}
+
+/// What `deploy_challenge` was given and `clean_challenge` needs again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwedAnswer {
+    /// The name without `*.`.
+    pub identifier: String,
+    /// The token, or the file name of it.
+    pub token: String,
+    /// The value deployed.
+    pub value: String,
+    /// Whether it is for a wildcard.
+    pub wildcard: bool,
+}
+
+/// Files that are durable and not (all) linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staged {
+    /// Their timestamp.
+    pub timestamp: u64,
+    /// Whether a key is among them.
+    pub key: KeySource,
+    /// Whether the switch is decided and has to be completed; otherwise `sync_cert` is still owed.
+    pub switch: bool,
+}
+
+/// The state of one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    /// How far it came.
+    pub state: DeliveryState,
+    /// Which files it is about.
+    pub timestamp: u64,
+    /// How often `deploy_cert` was called for them.
+    pub attempts: u32,
+    /// Why the last call failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When the state last changed.
+    pub at: i64,
+}
+
+impl Delivery {
+    /// Whether `deploy_cert` still has to be called.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        matches!(self.state, DeliveryState::Failed | DeliveryState::Owed)
+    }
+}
+
+/// How far a delivery came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// The hook exited with 0.
+    Delivered,
+    /// The last call failed; it is still owed.
+    Failed,
+    /// Not called yet.
+    Owed,
+    /// The hook, which announces that it verifies, exited with 0.
+    Verified,
+}
+
+/// What the CA said about when to renew (RFC 9773), and the instant chosen from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    /// The renewal id of the certificate it is about.
+    pub certificate: String,
+    /// Where the suggested window begins.
+    pub start: i64,
+    /// Where it ends.
+    pub end: i64,
+    /// The instant chosen in it.
+    pub chosen: i64,
+    /// Not to be asked again before.
+    pub next_check: i64,
+    /// Where the CA explains itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation_url: Option<String>,
+    /// Requests that failed in a row.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// Attempts to issue that failed since the last certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failures {
+    /// How many.
+    pub count: u32,
+    /// What went wrong last.
+    pub last: String,
+    /// When it did.
+    pub at: i64,
+    /// When the next attempt may be made.
+    pub not_before: i64,
+    /// When the CA lets one be made, where it said so. All that holds back a run without backoff of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_not_before: Option<i64>,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// A newer program wrote it.
+    #[error("the record has format {found}; this version reads format {FORMAT}")]
+    Format {
+        /// What it says.
+        found: u32,
+    },
+    /// It is no record at all.
+    #[error("the record is malformed")]
+    Malformed(#[source] serde_json::Error),
+}

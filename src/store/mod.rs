@@ -1,1 +1,215 @@
-//! Where certificates, accounts and state live.
+//! Where certificates and their records live.
+//!
+//! A certificate is in use as a set of five: key, certificate, chain, full chain and CSR. [`Leased::stage`] makes a new
+//! set durable beside the one in use, [`Leased::switch`] puts it in its place. What it means to be stored is the store's
+//! own affair: files and links here, one secret with one version elsewhere. Hooks get paths in any case.
+
+pub mod atomic;
+pub mod files;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::chain::{Chain, ChainError, Leaf};
+use crate::identifier::CertName;
+use crate::key::Secret;
+use crate::ledger::{CertificateKey, Record, RecordError, Staged};
+use atomic::FileError;
+
+/// A future of a store's method. The runtime has one thread, so it need not be `Send`.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Where certificates and their records live.
+pub trait Store {
+    /// What is known about a certificate. Read without its lease, this may be outdated a moment later, or show a switch
+    /// half way: before acting on it, take the lease and look at [`Leased::loaded`].
+    fn load<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Loaded, StoreError>>;
+
+    /// The same for many, in the order of `names`. The outer error is for a store that cannot be read at all.
+    fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>>;
+
+    /// Every certificate that has a record, declared or not.
+    fn recorded(&self) -> Pending<'_, Result<Vec<CertName>, StoreError>>;
+
+    /// Makes sure that the certificate's place exists, and gives the paths it has for hooks.
+    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>>;
+
+    /// Takes the certificate's lease, unless another run has it.
+    fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>>;
+
+    /// Takes the certificate's lease, waiting up to `patience` for another run to give it back.
+    fn lease_wait<'a>(
+        &'a self,
+        name: &'a CertName,
+        patience: Duration,
+    ) -> Pending<'a, Result<LeaseOutcome, StoreError>>;
+}
+
+/// What [`Store::load_all`] has to say about one certificate.
+pub type LoadResult = Result<Loaded, StoreError>;
+
+/// The answer to a request for a lease.
+pub enum LeaseOutcome {
+    /// It is ours until dropped.
+    Taken(Box<dyn Leased>),
+    /// Another run has it: who that is, for people.
+    HeldBy(String),
+}
+
+/// A certificate nobody else works on. The lease ends when this is dropped.
+pub trait Leased {
+    /// What was known when the lease was taken, kept up to date by the methods below.
+    fn loaded(&self) -> &Loaded;
+
+    /// Replaces the record, durably.
+    fn save<'a>(&'a mut self, record: &'a Record) -> Pending<'a, Result<(), StoreError>>;
+
+    /// A timestamp for new files: `now` (seconds since the epoch), or the next one later than all files there are.
+    fn fresh_timestamp(&mut self, now: i64) -> Pending<'_, Result<u64, StoreError>>;
+
+    /// Makes the files of a new certificate durable; those in use stay in use. Gives the paths for `sync_cert`. May be
+    /// repeated with the same timestamp.
+    fn stage<'a>(
+        &'a mut self,
+        timestamp: u64,
+        key: &'a CertificateKey,
+        csr: &'a str,
+        chain: &'a Chain,
+    ) -> Pending<'a, Result<Paths, StoreError>>;
+
+    /// The paths that [`Leased::stage`] gave, for a `sync_cert` that is still owed.
+    ///
+    /// Fails with [`StoreError::NotStaged`] when the files are gone.
+    fn staged<'a>(&'a mut self, staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>>;
+
+    /// Puts staged files to use, and gives the paths for `deploy_cert`. May be repeated to complete a switch.
+    ///
+    /// Fails with [`StoreError::NotStaged`], having changed nothing, when the files are not all there.
+    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>>;
+
+    /// The private key in use, PEM.
+    fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>>;
+}
+
+/// What is known about a certificate.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The certificate in use. `None` also when it is there but cannot be understood; `damage` then says so.
+    pub stored: Option<Stored>,
+    /// What is wrong with the set in use.
+    pub damage: Option<Damage>,
+    /// Its record; the default when there is none.
+    pub record: Record,
+}
+
+/// A certificate in use.
+#[derive(Debug)]
+pub struct Stored {
+    /// What it says.
+    pub leaf: Leaf,
+    /// When its issue began, seconds since the epoch; `None` for files that were not made by hydrant or dehydrated.
+    pub timestamp: Option<u64>,
+    /// Where it is.
+    pub paths: Paths,
+}
+
+/// The paths of one certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The certificate alone.
+    pub cert: PathBuf,
+    /// The certificate and its chain.
+    pub fullchain: PathBuf,
+    /// The chain alone.
+    pub chain: PathBuf,
+    /// The CSR.
+    pub csr: PathBuf,
+}
+
+/// What is wrong with a set of files that is in use.
+#[derive(Debug, Error)]
+pub enum Damage {
+    /// `chain.pem` is missing, or a link to nothing.
+    #[error("the chain is missing")]
+    ChainMissing,
+    /// `fullchain.pem` is missing, or a link to nothing.
+    #[error("the full chain is missing")]
+    FullchainMissing,
+    /// `privkey.pem` is missing, or a link to nothing. No damage where a hook makes the CSR and keeps the key.
+    #[error("the private key is missing")]
+    KeyMissing,
+    /// The files come from different issues: a switch that nobody completed.
+    #[error("certificate and chain come from different issues")]
+    Mixed,
+    /// `cert.pem` holds no certificate.
+    #[error("the certificate is unreadable")]
+    Unreadable(#[source] ChainError),
+    /// The private key is younger than the certificate and does not belong to it.
+    #[error("the private key is not that of the certificate")]
+    WrongKey,
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file or directory.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The record was changed or removed while we held the lease: nothing more may be written.
+    #[error("keep the lease of `{name}`: its record was changed by somebody else")]
+    LeaseLost {
+        /// Whose lease.
+        name: String,
+    },
+    /// A staged file is gone.
+    #[error("find the staged file `{}`", path.display())]
+    NotStaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The record cannot be used.
+    #[error("read `{}`", path.display())]
+    Record {
+        /// The record's file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: RecordError,
+    },
+}
+
+impl StoreError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => error.hints(),
+            Self::LeaseLost { .. } => {
+                vec!["do not remove hydrant's state directory while it runs; run again".to_owned()]
+            }
+            Self::NotStaged { .. } => {
+                vec!["it was removed after the CA had issued it; the certificate is issued anew".to_owned()]
+            }
+            Self::Record { path, source } => vec![record_hint(path, source)],
+        }
+    }
+}
+
+fn record_hint(path: &Path, error: &RecordError) -> String {
+    let remove = format!(
+        "removing `{}` loses no certificate, only what hydrant knows to be pending or owed",
+        path.display()
+    );
+    match error {
+        RecordError::Format { .. } => format!("run the newer version that wrote it; {remove}"),
+        RecordError::Malformed(_) => remove,
+    }
+}

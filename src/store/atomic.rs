@@ -1,0 +1,433 @@
+//! The only writer of files: what it has written is there after a power cut, and there is never half a file.
+//!
+//! A file is written under a temporary name in its own directory, synced, renamed, and the directory is synced.
+//! Everything here blocks; callers on the runtime's thread go through `spawn_blocking`.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tempfile::{NamedTempFile, TempPath};
+use thiserror::Error;
+
+/// The mode of directories that are created.
+pub const DIRECTORY_MODE: u32 = 0o700;
+/// The mode of files, unless somebody else has to read them.
+pub const FILE_MODE: u32 = 0o600;
+
+const TEMPORARY_PREFIX: &str = ".hydrant-";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Writes a file, replacing one of the same name.
+///
+/// # Errors
+///
+/// When it could not be made durable; what was there before is then still there, or the whole new content is.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let directory = parent(path);
+    let file = temporary(directory, bytes, mode).map_err(FileError::at("write", path))?;
+    file.persist(path).map_err(|error| FileError::new("write", path, error.error))?;
+    sync_directory(directory)
+}
+
+/// Writes a file unless there is one: gives whether it was written. Of several at once, one writes.
+///
+/// # Errors
+///
+/// When it could not be made durable.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FileError> {
+    let directory = parent(path);
+    let file = temporary(directory, bytes, mode).map_err(FileError::at("write", path))?;
+    match file.persist_noclobber(path) {
+        Ok(_) => sync_directory(directory).map(|()| true),
+        // The winner may not have come to its own sync yet.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            sync_directory(directory).map(|()| false)
+        }
+        Err(error) => Err(FileError::new("write", path, error.error)),
+    }
+}
+
+/// Writes several files of one directory. None appears before the content of all is durable.
+///
+/// # Errors
+///
+/// When they could not all be made durable. Some may then be there, each of them whole.
+pub fn write_all(directory: &Path, files: &[(&str, &[u8])], mode: u32) -> Result<(), FileError> {
+    let mut written = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        let path = directory.join(name);
+        let file = temporary(directory, bytes, mode).map_err(FileError::at("write", &path))?;
+        written.push((file, path));
+    }
+    for (file, path) in written {
+        file.persist(&path).map_err(|error| FileError::new("write", &path, error.error))?;
+    }
+    sync_directory(directory)
+}
+
+/// Points the links `(name, target)` of one directory to their targets, one after the other and each at once: a
+/// reader sees the old target or the new. A link that is right already is left alone.
+///
+/// # Errors
+///
+/// When one could not be switched, or they could not be made durable. Some may then be switched.
+pub fn link_all(directory: &Path, links: &[(&str, &str)]) -> Result<(), FileError> {
+    for (name, target) in links {
+        let path = directory.join(name);
+        if fs::read_link(&path).is_ok_and(|found| found == Path::new(target)) {
+            continue;
+        }
+        let link = temporary_name()
+            .make_in(directory, |link| symlink(target, link))
+            .map_err(FileError::at("link", &path))?
+            .into_temp_path();
+        TempPath::persist(link, &path).map_err(|error| FileError::new("link", &path, error.error))?;
+    }
+    // Also when all were right: whoever switched them may not have come to the sync.
+    sync_directory(directory)
+}
+
+/// Creates a directory and what is missing above it, mode 0700. One that exists keeps its mode and may be a link.
+///
+/// # Errors
+///
+/// When it could not be created or made durable.
+pub fn create_directory(path: &Path) -> Result<(), FileError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = parent(path);
+    create_directory(above)?;
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Ok(()) => {
+            fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+                .map_err(FileError::at("set the mode of", path))?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) => return Err(FileError::new("create the directory", path, error)),
+    }
+    sync_directory(above)
+}
+
+/// Removes a file or a link: gives whether there was one.
+///
+/// # Errors
+///
+/// When it could not be removed.
+pub fn remove(path: &Path) -> Result<bool, FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_directory(parent(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::new("remove", path, error)),
+    }
+}
+
+/// Moves a file to another place, which may be on another file system, replacing what is there.
+///
+/// # Errors
+///
+/// When it could not be moved; it is then still in its old place.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    match fs::rename(from, to) {
+        Ok(()) => {
+            sync_directory(parent(to))?;
+            sync_directory(parent(from))
+        }
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let bytes = fs::read(from).map_err(FileError::at("read", from))?;
+            let mode = fs::metadata(from).map_err(FileError::at("read", from))?.permissions().mode();
+            write(to, &bytes, mode & 0o7777)?;
+            remove(from).map(|_| ())
+        }
+        Err(error) => Err(FileError::new("move", from, error)),
+    }
+}
+
+/// Opens a file to take a lock on, creating it. Its content is a remark for people and never durable.
+///
+/// # Errors
+///
+/// When it could not be opened.
+pub fn open_lock(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(FileError::at("open", path))
+}
+
+/// Removes the temporary files that killed runs left in a directory, if they are at least so old; gives their
+/// number. A directory that does not exist has none.
+///
+/// # Errors
+///
+/// When the directory cannot be read or a file cannot be removed.
+pub fn sweep(directory: &Path, age: Duration) -> Result<usize, FileError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(FileError::new("read", directory, error)),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry.map_err(FileError::at("read", directory))?;
+        if entry.file_name().to_str().is_some_and(is_temporary)
+            && is_older(&entry, age)
+            && remove(&entry.path())?
+        {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether a file of this name is one that a killed run left, or that is being written.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
+fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
+    // A file whose age is not known, or lies in the future, is young.
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    let found = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    age.is_zero() || found.is_some_and(|found| found >= age)
+}
+
+/// A file of that content and mode, synced, that vanishes when dropped.
+fn temporary(directory: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = temporary_name().tempfile_in(directory)?;
+    // Before the content: nobody is to read it who may not. Not left to the umask.
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn temporary_name() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
+    builder
+}
+
+fn sync_directory(directory: &Path) -> Result<(), FileError> {
+    File::open(directory).and_then(|file| file.sync_all()).map_err(FileError::at("sync", directory))
+}
+
+/// The directory of a path; that of a bare name is the current one.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => Path::new("/"),
+    }
+}
+
+/// Something could not be done with a file.
+#[derive(Debug, Error)]
+#[error("{action} `{}`", path.display())]
+pub struct FileError {
+    /// What was tried, as in "failed to …".
+    pub action: &'static str,
+    /// The file, link or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::new(action, path, source)
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let path = self.path.display();
+        let hint = match self.source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("run as the user who owns `{path}` or its directory, or change their mode")
+            }
+            io::ErrorKind::QuotaExceeded => {
+                format!("the disk quota for `{path}` is used up: free some space")
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                format!("`{path}` is on a file system that is mounted read-only")
+            }
+            io::ErrorKind::StorageFull => {
+                format!("the file system of `{path}` is full: free some space, or some inodes, and run again")
+            }
+            _ if self.is_out_of_descriptors() => {
+                "too many files are open: raise the limit (`ulimit -n`) or lower the number of jobs"
+                    .to_owned()
+            }
+            _ => return Vec::new(),
+        };
+        vec![hint]
+    }
+
+    fn is_out_of_descriptors(&self) -> bool {
+        let limits = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
+        self.source.raw_os_error().is_some_and(|code| limits.iter().any(|errno| errno.raw_os_error() == code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn writes_with_exactly_the_mode_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        for asked in [0o600, 0o640, 0o644, 0o666] {
+            let path = directory.path().join(format!("{asked:o}"));
+            write(&path, b"x", asked).unwrap();
+            assert_eq!(mode(&path), asked);
+        }
+    }
+
+    #[test]
+    fn replaces_a_file_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        write(&path, b"old", 0o644).unwrap();
+        write(&path, b"new", FILE_MODE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(names(directory.path()), ["a"]);
+    }
+
+    #[test]
+    fn writes_nothing_when_one_of_several_fails() {
+        let directory = tempfile::tempdir().unwrap();
+        // A name that is too long fails only when it gets its name; a missing directory before that.
+        let missing = directory.path().join("missing");
+        let error = write_all(&missing, &[("a", b"x"), ("b", b"y")], FILE_MODE).unwrap_err();
+        assert_eq!((error.action, error.path), ("write", missing.join("a")));
+        let long = "b".repeat(256);
+        let error = write_all(directory.path(), &[(&long, b"y"), ("a", b"x")], FILE_MODE).unwrap_err();
+        assert_eq!(error.path, directory.path().join(long));
+        assert!(names(directory.path()).is_empty(), "a temporary file stayed behind");
+    }
+
+    #[test]
+    fn creates_a_file_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let writers: Vec<_> = (0..8)
+            .map(|writer: u8| {
+                let path = path.clone();
+                std::thread::spawn(move || write_new(&path, &[writer], FILE_MODE).unwrap().then_some(writer))
+            })
+            .collect();
+        let winners: Vec<_> = writers.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(winners, fs::read(&path).unwrap());
+        assert_eq!(names(directory.path()), ["key"]);
+    }
+
+    #[test]
+    fn switches_links_over_whatever_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("plain"), "x").unwrap();
+        symlink("nowhere", directory.path().join("dangling")).unwrap();
+        let links = [("plain", "t-1"), ("dangling", "t-2"), ("fresh", "t-3")];
+        link_all(directory.path(), &links).unwrap();
+        link_all(directory.path(), &links).unwrap();
+        for (name, target) in links {
+            assert_eq!(fs::read_link(directory.path().join(name)).unwrap(), Path::new(target));
+        }
+        assert_eq!(names(directory.path()), ["dangling", "fresh", "plain"]);
+    }
+
+    #[test]
+    fn creates_directories_0700_and_keeps_the_mode_of_others() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let deep = directory.path().join("s/d");
+        create_directory(&deep).unwrap();
+        create_directory(&deep).unwrap();
+        assert_eq!(
+            (mode(directory.path()), mode(&directory.path().join("s")), mode(&deep)),
+            (0o755, 0o700, 0o700)
+        );
+        let link = directory.path().join("link");
+        symlink("s", &link).unwrap();
+        create_directory(&link).unwrap();
+        create_directory(&link.join("e")).unwrap();
+        assert!(directory.path().join("s/e").is_dir());
+    }
+
+    #[test]
+    fn names_a_file_in_the_way_of_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "x").unwrap();
+        let error = create_directory(&path.join("below")).unwrap_err();
+        assert_eq!(error.to_string(), format!("create the directory `{}`", path.display()));
+    }
+
+    #[test]
+    fn sweeps_only_what_killed_runs_left() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in [".hydrant-AbCdEf.tmp", ".hydrant-note", "cert-1.pem", "x.tmp"] {
+            fs::write(directory.path().join(name), "x").unwrap();
+        }
+        symlink("nowhere", directory.path().join(".hydrant-GhIjKl.tmp")).unwrap();
+        assert_eq!(sweep(directory.path(), Duration::from_secs(3600)).unwrap(), 0);
+        assert_eq!(sweep(directory.path(), Duration::ZERO).unwrap(), 2);
+        assert_eq!(names(directory.path()), [".hydrant-note", "cert-1.pem", "x.tmp"]);
+        assert_eq!(sweep(&directory.path().join("missing"), Duration::ZERO).unwrap(), 0);
+    }
+
+    #[test]
+    fn hints_at_what_the_system_said() {
+        let hint = |errno: rustix::io::Errno| {
+            FileError::new("write", Path::new("/certs/a"), errno.into()).hints().concat()
+        };
+        assert!(hint(rustix::io::Errno::NOSPC).contains("full"));
+        assert!(hint(rustix::io::Errno::DQUOT).contains("quota"));
+        assert!(hint(rustix::io::Errno::ROFS).contains("read-only"));
+        assert!(hint(rustix::io::Errno::ACCESS).contains("run as the user"));
+        assert!(hint(rustix::io::Errno::MFILE).contains("ulimit -n"));
+        assert_eq!(hint(rustix::io::Errno::IO), "");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        // `/dev/full` says ENOSPC to every write; a file there cannot be renamed, so the write itself is tried.
+        let error = OpenOptions::new().write(true).open("/dev/full").unwrap().write_all(b"x").unwrap_err();
+        let error = FileError::new("write", Path::new("/dev/full"), error);
+        assert!(error.hints().concat().contains("full"));
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_files_is_an_error_with_its_path() {
+        let error = write(Path::new("/proc/self/record.json"), b"x", FILE_MODE).unwrap_err();
+        assert_eq!(error.to_string(), "write `/proc/self/record.json`");
+    }
+}

@@ -1,0 +1,222 @@
+//! Accounts at CAs, in dehydrated's directories:
+//!
+//! ```text
+//! accounts/<id>/              <id> is the CA's directory URL and a newline, in base64url
+//!   account_key.pem           the key
+//!   account_id.json           {"url":"<account URL>"}
+//!   registration_info.json    the CA's answer to newAccount, as it came
+//!   deactivated               empty; there once the account was deactivated
+//!   account_key.next.pem      hydrant's own: the key of a rollover that the CA has not confirmed yet
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::blocking;
+use crate::key::Secret;
+use crate::store::StoreError;
+use crate::store::atomic::{self, FILE_MODE, FileError};
+
+const KEY: &str = "account_key.pem";
+const NEXT_KEY: &str = "account_key.next.pem";
+const URL: &str = "account_id.json";
+const REGISTRATION: &str = "registration_info.json";
+const DEACTIVATED: &str = "deactivated";
+
+/// The accounts below one directory. Every method blocks on the disk in a thread of its own.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    directory: PathBuf,
+}
+
+/// An account as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredAccount {
+    /// Its key, PEM.
+    pub key_pem: Secret,
+    /// The key it is being changed to: the CA may know the account under this one already.
+    pub next_key_pem: Option<Secret>,
+    /// Its URL. `None` when the CA was not asked or has refused: a key alone is no account yet.
+    pub url: Option<String>,
+    /// What the CA said about it last, JSON.
+    pub registration: Option<String>,
+    /// Whether it was deactivated, which cannot be undone.
+    pub deactivated: bool,
+}
+
+impl Accounts {
+    /// `directory` is dehydrated's ACCOUNTDIR. It does not have to exist.
+    #[must_use]
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// The directory of the account at the CA with this directory URL. May be a link.
+    #[must_use]
+    pub fn directory(&self, ca: &str) -> PathBuf {
+        self.directory.join(BASE64_URL_SAFE_NO_PAD.encode(format!("{ca}\n")))
+    }
+
+    /// The account at a CA.
+    ///
+    /// # Errors
+    ///
+    /// When a file is there and cannot be read.
+    pub async fn load(&self, ca: &str) -> Result<Option<StoredAccount>, StoreError> {
+        let directory = self.directory(ca);
+        blocking(move || load(&directory)).await
+    }
+
+    /// Stores a new account's key before the CA is asked, unless there is one: gives the key to use. Of several runs
+    /// that find no account at once, all get the key of one, and so make one account.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn adopt_key(&self, ca: &str, key: &Secret) -> Result<Secret, StoreError> {
+        let (directory, key) = (self.directory(ca), key.clone());
+        blocking(move || {
+            atomic::create_directory(&directory)?;
+            let path = directory.join(KEY);
+            if atomic::write_new(&path, key.expose().as_bytes(), FILE_MODE)? {
+                return Ok(key);
+            }
+            let winner = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
+            Ok(Secret::new(winner))
+        })
+        .await
+    }
+
+    /// Stores the account's URL.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn save_url(&self, ca: &str, url: &str) -> Result<(), StoreError> {
+        let path = self.directory(ca).join(URL);
+        let text = format!("{}\n", json!({ "url": url }));
+        blocking(move || Ok(atomic::write(&path, text.as_bytes(), FILE_MODE)?)).await
+    }
+
+    /// Stores what the CA said about the account, as it came. Where that differs from what it said before, the old text
+    /// is kept as `registration_info-<now>.json` (`now` in seconds since the epoch).
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn save_registration(&self, ca: &str, body: &str, now: i64) -> Result<(), StoreError> {
+        let (directory, body) = (self.directory(ca), body.to_owned());
+        blocking(move || {
+            let path = directory.join(REGISTRATION);
+            match read(&path)? {
+                Some(old) if old == body => return Ok(()),
+                Some(old) if !old.is_empty() => {
+                    let backup = directory.join(format!("registration_info-{now}.json"));
+                    atomic::write(&backup, old.as_bytes(), FILE_MODE)?;
+                }
+                _ => {}
+            }
+            Ok(atomic::write(&path, body.as_bytes(), FILE_MODE)?)
+        })
+        .await
+    }
+
+    /// Notes that the account was deactivated.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn mark_deactivated(&self, ca: &str) -> Result<(), StoreError> {
+        let path = self.directory(ca).join(DEACTIVATED);
+        blocking(move || Ok(atomic::write(&path, b"", FILE_MODE)?)).await
+    }
+
+    /// Stores the key that the CA is about to be asked to change to; gives the one to ask with. That is an earlier one,
+    /// from a rollover that was cut short, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn begin_rollover(&self, ca: &str, next: &Secret) -> Result<Secret, StoreError> {
+        let (directory, next) = (self.directory(ca), next.clone());
+        blocking(move || {
+            let path = directory.join(NEXT_KEY);
+            if atomic::write_new(&path, next.expose().as_bytes(), FILE_MODE)? {
+                return Ok(next);
+            }
+            let earlier = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
+            Ok(Secret::new(earlier))
+        })
+        .await
+    }
+
+    /// The CA knows the account under the next key: it takes the place of the old one.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be made durable.
+    pub async fn finish_rollover(&self, ca: &str) -> Result<(), StoreError> {
+        let directory = self.directory(ca);
+        blocking(move || Ok(atomic::rename(&directory.join(NEXT_KEY), &directory.join(KEY))?)).await
+    }
+
+    /// The CA refused the next key: it is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be removed.
+    pub async fn abandon_rollover(&self, ca: &str) -> Result<(), StoreError> {
+        let path = self.directory(ca).join(NEXT_KEY);
+        blocking(move || Ok(atomic::remove(&path).map(|_| ())?)).await
+    }
+
+    /// Removes temporary files that killed runs left, if they are at least so old; gives their number. Blocks.
+    pub(crate) fn sweep(&self, age: Duration) -> Result<usize, FileError> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(FileError::new("read", &self.directory, error)),
+        };
+        let mut removed = 0;
+        for entry in entries {
+            let path = entry.map_err(FileError::at("read", &self.directory))?.path();
+            if path.is_dir() {
+                removed += atomic::sweep(&path, age)?;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn load(directory: &Path) -> Result<Option<StoredAccount>, StoreError> {
+    let Some(key) = read(&directory.join(KEY))? else { return Ok(None) };
+    let deactivated = directory.join(DEACTIVATED);
+    let account = StoredAccount {
+        key_pem: Secret::new(key),
+        next_key_pem: read(&directory.join(NEXT_KEY))?.map(Secret::new),
+        url: read(&directory.join(URL))?.as_deref().and_then(account_url),
+        registration: read(&directory.join(REGISTRATION))?.filter(|body| !body.is_empty()),
+        deactivated: deactivated.try_exists().map_err(FileError::at("look up", &deactivated))?,
+    };
+    Ok(Some(account))
+}
+
+/// The URL in `account_id.json`. One that cannot be read is as good as none: the CA gives it again for the key.
+fn account_url(json: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).ok()?;
+    value.get("url")?.as_str().map(str::to_owned)
+}
+
+fn read(path: &Path) -> Result<Option<String>, FileError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", path, error)),
+    }
+}

@@ -1,0 +1,130 @@
+//! The lease of a certificate: a lock on a file beside its record, held as long as the process works on it.
+//!
+//! The system gives the lock back when the process ends, however it ends; nothing expires and nothing is stale.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::system::uname;
+
+use super::layout;
+use super::read::Reader;
+use crate::ledger::Record;
+use crate::store::StoreError;
+use crate::store::atomic::{self, FILE_MODE, FileError};
+
+/// A lease that is held until the last reference is gone: a write that is still under way keeps it too.
+pub(crate) struct Held {
+    name: String,
+    certs: PathBuf,
+    records: PathBuf,
+    lock: File,
+    /// The fence of the record as we last read or wrote it. Locked while it is written: one writer at a time.
+    fence: Mutex<u64>,
+}
+
+/// The answer to a request for the lock.
+pub(crate) enum Outcome {
+    Taken(Held),
+    HeldBy(String),
+}
+
+/// Takes the lease of `name`, unless another process has it.
+pub(crate) fn take(certs: &Path, records: &Path, name: &str) -> Result<Outcome, StoreError> {
+    atomic::create_directory(records)?;
+    let path = layout::lock(records, name);
+    let lock = loop {
+        let file = atomic::open_lock(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Outcome::HeldBy(holder(&file))),
+            Err(TryLockError::Error(error)) => return Err(FileError::new("lock", &path, error).into()),
+        }
+        // It may have been removed before we had the lock, and the next run would then lock another file.
+        if is_at(&file, &path).map_err(FileError::at("lock", &path))? {
+            break file;
+        }
+    };
+    sign(&lock).map_err(FileError::at("write", &path))?;
+    let held = Held {
+        name: name.to_owned(),
+        certs: certs.to_owned(),
+        records: records.to_owned(),
+        lock,
+        fence: Mutex::new(0),
+    };
+    Ok(Outcome::Taken(held))
+}
+
+impl Held {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The certificate's directory.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.certs.join(&self.name)
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, FileError> {
+        Reader::open(&self.certs, &self.records)
+    }
+
+    /// Reads the record that later writes replace.
+    pub(crate) fn record(&self) -> Result<Record, StoreError> {
+        let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = self.reader()?.record(&self.name)?.unwrap_or_default();
+        *fence = record.fence;
+        Ok(record)
+    }
+
+    /// Replaces the record; gives it as it was written.
+    pub(crate) fn save(&self, mut record: Record) -> Result<Record, StoreError> {
+        let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = || StoreError::LeaseLost { name: self.name.clone() };
+        let path = layout::lock(&self.records, &self.name);
+        if !is_at(&self.lock, &path).map_err(FileError::at("look up", &path))? {
+            return Err(lost());
+        }
+        let found = self.reader()?.record(&self.name)?.map_or(0, |record| record.fence);
+        if found != *fence {
+            return Err(lost());
+        }
+        record.fence = found + 1;
+        atomic::write(&layout::record(&self.records, &self.name), &record.to_json(), FILE_MODE)?;
+        *fence = record.fence;
+        Ok(record)
+    }
+}
+
+/// Whether `path` still leads to this open file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says in the lock file who has it, for [`holder`].
+fn sign(lock: &File) -> io::Result<()> {
+    let host = uname();
+    let text = format!("process {} on {}\n", std::process::id(), host.nodename().to_string_lossy());
+    lock.set_len(0)?;
+    lock.write_all_at(text.as_bytes(), 0)
+}
+
+/// Who says to have the lock. Somebody may have taken it this moment and not have signed yet.
+fn holder(lock: &File) -> String {
+    let mut text = [0; 512];
+    let length = lock.read_at(&mut text, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&text[..length]);
+    match text.lines().next() {
+        Some(holder) if !holder.is_empty() => holder.to_owned(),
+        _ => "another process".to_owned(),
+    }
+}

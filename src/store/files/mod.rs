@@ -1,0 +1,245 @@
+//! The file store: dehydrated's certificate directories, and hydrant's state beside them.
+//!
+//! ```text
+//! certs/<name>/       cert-<timestamp>.pem … and the links cert.pem …, exactly as dehydrated leaves them
+//! .hydrant/           0700
+//!   certificates/     <name>.json, the record, and <name>.lock, the lease
+//! ```
+//!
+//! Removing `.hydrant` loses no certificate.
+
+mod accounts;
+pub(crate) mod layout;
+pub(crate) mod lease;
+mod read;
+mod set;
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::atomic::{self, FileError};
+use super::{LeaseOutcome, Leased, LoadResult, Loaded, Paths, Pending, Store, StoreError};
+use crate::chain::Chain;
+use crate::identifier::CertName;
+use crate::key::Secret;
+use crate::ledger::{CertificateKey, Record, Staged};
+pub use accounts::{Accounts, StoredAccount};
+use lease::{Held, Outcome};
+use read::Reader;
+
+/// Certificates in a directory of directories.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    certs: PathBuf,
+    records: PathBuf,
+}
+
+impl FileStore {
+    /// `certs` is dehydrated's CERTDIR, `state` the directory `.hydrant`. Neither has to exist: what is missing is
+    /// created when something is written.
+    #[must_use]
+    pub fn new(certs: PathBuf, state: &Path) -> Self {
+        Self { certs, records: state.join("certificates") }
+    }
+
+    /// CERTDIR.
+    pub(crate) fn certs(&self) -> &Path {
+        &self.certs
+    }
+
+    /// Where the records are.
+    pub(crate) fn records(&self) -> &Path {
+        &self.records
+    }
+
+    /// Takes a lease and reads what it is about. Blocks.
+    fn take(&self, name: &str) -> Result<Attempt, StoreError> {
+        let held = match lease::take(&self.certs, &self.records, name)? {
+            Outcome::Taken(held) => held,
+            Outcome::HeldBy(holder) => return Ok(Attempt::HeldBy(holder)),
+        };
+        // Nobody else writes here now: what lies about was left by a run that was killed.
+        atomic::sweep(&held.dir(), Duration::ZERO)?;
+        let record = held.record()?;
+        let (stored, damage) = held.reader()?.stored(name)?;
+        let loaded = Loaded { stored, damage, record };
+        Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), loaded })))
+    }
+}
+
+impl Store for FileStore {
+    fn load<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Loaded, StoreError>> {
+        let (store, name) = (self.clone(), name.clone());
+        Box::pin(blocking(move || Reader::open(&store.certs, &store.records)?.load(name.as_str())))
+    }
+
+    fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>> {
+        Box::pin(async move {
+            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+            // Below a hundred, starting a thread costs more than it saves.
+            let size = names.len().div_ceil(threads).max(100);
+            let parts: Vec<_> = names
+                .chunks(size)
+                .map(|part| {
+                    let (store, part) = (self.clone(), part.to_vec());
+                    tokio::task::spawn_blocking(move || store.load_part(&part))
+                })
+                .collect();
+            let mut loaded = Vec::with_capacity(names.len());
+            for part in parts {
+                loaded.extend(finished(part).await?);
+            }
+            Ok(loaded)
+        })
+    }
+
+    fn recorded(&self) -> Pending<'_, Result<Vec<CertName>, StoreError>> {
+        let store = self.clone();
+        Box::pin(blocking(move || store.list_records()))
+    }
+
+    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
+        let dir = self.certs.join(name.as_str());
+        Box::pin(blocking(move || {
+            atomic::create_directory(&dir)?;
+            Ok(layout::in_use(dir))
+        }))
+    }
+
+    fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
+        let (store, name) = (self.clone(), name.clone());
+        Box::pin(async move {
+            match blocking(move || store.take(name.as_str())).await? {
+                Attempt::Taken(lease) => Ok(LeaseOutcome::Taken(lease)),
+                Attempt::HeldBy(holder) => Ok(LeaseOutcome::HeldBy(holder)),
+            }
+        })
+    }
+
+    fn lease_wait<'a>(
+        &'a self,
+        name: &'a CertName,
+        patience: Duration,
+    ) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
+        const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+        Box::pin(async move {
+            let deadline = Instant::now() + patience;
+            let mut pause = Duration::from_millis(10);
+            loop {
+                let outcome = self.lease(name).await?;
+                let left = deadline.saturating_duration_since(Instant::now());
+                if matches!(outcome, LeaseOutcome::Taken(_)) || left.is_zero() {
+                    return Ok(outcome);
+                }
+                tokio::time::sleep(pause.min(left)).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        })
+    }
+}
+
+impl FileStore {
+    fn load_part(&self, names: &[CertName]) -> Result<Vec<LoadResult>, StoreError> {
+        let reader = Reader::open(&self.certs, &self.records)?;
+        Ok(names.iter().map(|name| reader.load(name.as_str())).collect())
+    }
+
+    fn list_records(&self) -> Result<Vec<CertName>, StoreError> {
+        let entries = match std::fs::read_dir(&self.records) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(FileError::new("read", &self.records, error).into()),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(FileError::at("read", &self.records))?.file_name();
+            let name = file.to_str().and_then(layout::recorded_name).and_then(|name| name.parse().ok());
+            names.extend(name);
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+enum Attempt {
+    Taken(Box<FileLease>),
+    HeldBy(String),
+}
+
+/// A certificate whose lock we have.
+struct FileLease {
+    held: Arc<Held>,
+    loaded: Loaded,
+}
+
+impl Leased for FileLease {
+    fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    fn save<'a>(&'a mut self, record: &'a Record) -> Pending<'a, Result<(), StoreError>> {
+        let (held, record) = (Arc::clone(&self.held), record.clone());
+        Box::pin(async move {
+            self.loaded.record = blocking(move || held.save(record)).await?;
+            Ok(())
+        })
+    }
+
+    fn fresh_timestamp(&mut self, now: i64) -> Pending<'_, Result<u64, StoreError>> {
+        let dir = self.held.dir();
+        Box::pin(blocking(move || Ok(set::fresh_timestamp(&dir, now)?)))
+    }
+
+    fn stage<'a>(
+        &'a mut self,
+        timestamp: u64,
+        key: &'a CertificateKey,
+        csr: &'a str,
+        chain: &'a Chain,
+    ) -> Pending<'a, Result<Paths, StoreError>> {
+        let held = Arc::clone(&self.held);
+        let (key, csr, chain) = (key.clone(), csr.to_owned(), chain.clone());
+        Box::pin(blocking(move || Ok(set::stage(&held.dir(), timestamp, &key, &csr, &chain)?)))
+    }
+
+    fn staged<'a>(&'a mut self, staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>> {
+        let (dir, staged) = (self.held.dir(), staged.clone());
+        Box::pin(blocking(move || {
+            set::check(&dir, staged.timestamp)?;
+            Ok(set::staged_paths(&dir, staged.timestamp, staged.key))
+        }))
+    }
+
+    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>> {
+        let held = Arc::clone(&self.held);
+        Box::pin(async move {
+            let (stored, damage) = blocking(move || {
+                set::switch(&held.dir(), timestamp)?;
+                Ok::<_, StoreError>(held.reader()?.stored(held.name())?)
+            })
+            .await?;
+            (self.loaded.stored, self.loaded.damage) = (stored, damage);
+            Ok(layout::in_use(self.held.dir()))
+        })
+    }
+
+    fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
+        let dir = self.held.dir();
+        Box::pin(blocking(move || Ok(set::key(&dir)?)))
+    }
+}
+
+/// Runs what blocks on a thread of its own. It runs to its end even if the future is dropped.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    finished(tokio::task::spawn_blocking(work)).await
+}
+
+async fn finished<T>(task: tokio::task::JoinHandle<T>) -> T {
+    match task.await {
+        Ok(value) => value,
+        // A blocking task is cancelled only by the end of the runtime, and then nobody awaits it: it panicked.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
