@@ -121,7 +121,7 @@ pub(super) fn trailing_dot(word: &str, place: Span) -> Diagnostic {
 
 pub(super) fn underscore(word: &str, place: Span) -> Diagnostic {
     Diagnostic::error("underscore", Some(place), format!("{} has an underscore", quoted(word)))
-        .with_help("no CA may certify a name with `_`")
+        .with_help("a name in a certificate has letters, digits and hyphens only")
 }
 
 pub(super) fn unsafe_alias(word: &str, error: &CertNameError, place: Span) -> Diagnostic {

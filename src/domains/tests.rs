@@ -52,6 +52,7 @@ fn reads_each_line_as_the_contract_says() {
         ("a.example.", "trailing-dot 1 \"a.example.\""),
         ("_a.example", "underscore 1 \"_a.example\""),
         ("a.example:443", "port 1 \"a.example:443\""),
+        ("bücher.example:443 ü_.example", "port 1 \"bücher.example:443\"\nunderscore 20 \"ü_.example\""),
         ("bücher.example", "xn--bcher-kva.example: xn--bcher-kva.example"),
         (
             "Bücher.example xn--bcher-kva.example",

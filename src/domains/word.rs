@@ -25,18 +25,21 @@ pub(super) fn name(word: &str, place: &Span) -> Result<Identifier, Diagnostic> {
     if let Some(address) = address_in(word) {
         return Err(fault::address_form(word, address, place));
     }
+    if error == IdentifierError::BadAddress {
+        return Err(fault::bad_address(word, place));
+    }
+    if word.contains('/') {
+        return Err(fault::url(word, place));
+    }
+    if let Some((host, port)) = word.rsplit_once(':')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Err(fault::port(word, host, place));
+    }
     Err(match error {
-        IdentifierError::BadAddress => fault::bad_address(word, place),
-        _ if word.contains('/') => fault::url(word, place),
-        IdentifierError::BadCharacter { character: ':' } => match word.split_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                fault::port(word, host, place)
-            }
-            _ => fault::invalid_name(word, &error, place),
-        },
-        IdentifierError::BadCharacter { character: '_' } => fault::underscore(word, place),
         IdentifierError::StrayWildcard => fault::stray_wildcard(word, place),
         IdentifierError::TrailingDot => fault::trailing_dot(word, place),
+        _ if word.contains('_') => fault::underscore(word, place),
         _ => fault::invalid_name(word, &error, place),
     })
 }

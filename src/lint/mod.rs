@@ -10,7 +10,8 @@ mod names;
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::Severity::{self, Error, Warning};
 use crate::domains::Entry;
 
 pub use hooks::HookState;
@@ -174,4 +175,5 @@ pub const RULES: &[Rule] = &[
     Rule::facts("missing-hook", Error, "a hook does not exist", hooks::missing),
 ];
 
-use Severity::{Error, Warning};
+#[cfg(test)]
+mod tests;

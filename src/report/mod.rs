@@ -1,1 +1,3 @@
 //! Events in, documents out.
+
+pub mod diagnostics;
