@@ -79,7 +79,12 @@ impl FromStr for Identifier {
         if text.parse::<IpAddr>().is_ok() {
             return Err(IdentifierError::BareAddress);
         }
-        text.parse().map(Self::Dns)
+        let name: DnsName = text.parse()?;
+        // Full-width digits become ASCII only here.
+        if name.base().parse::<IpAddr>().is_ok() {
+            return Err(IdentifierError::BareAddress);
+        }
+        Ok(Self::Dns(name))
     }
 }
 
