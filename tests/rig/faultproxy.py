@@ -115,7 +115,9 @@ class Exchange(BaseHTTPRequestHandler):
 
         if action == "answer":
             status, headers, content = faults.answer(rule)
-            return self.reply(entry, status, {**headers, "Replay-Nonce": self.nonce()}, content)
+            if "problem" in rule:
+                headers["Replay-Nonce"] = self.nonce()
+            return self.reply(entry, status, headers.items(), content)
         if action == "hang":
             return time.sleep(FOR_EVER)
         if action == "delay":
@@ -133,7 +135,7 @@ class Exchange(BaseHTTPRequestHandler):
             return self.kill_client()
         if action == "reset-after":
             return self.reset()
-        self.reply(entry, answer.status, list_without_framing(answer), content, half=action == "truncate")
+        self.reply(entry, answer.status, without_framing(answer), content, half=action == "truncate")
 
     do_GET = do_HEAD = do_POST = proxy
 
@@ -151,7 +153,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def reply(self, entry, status, headers, content, half=False):
         self.send_response_only(status)
-        for name, value in headers.items() if isinstance(headers, dict) else headers:
+        for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -177,7 +179,7 @@ class Exchange(BaseHTTPRequestHandler):
         pass
 
 
-def list_without_framing(answer):
+def without_framing(answer):
     """The CA's headers, as often as they came; we frame the body ourselves."""
     framing = {"content-length", "transfer-encoding", "connection"}
     return [(name, value) for name, value in answer.getheaders() if name.lower() not in framing]
