@@ -4,7 +4,7 @@ use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -24,28 +24,36 @@ impl ChallengeServer {
     /// # Errors
     /// When one of them is missing, or nothing listens there.
     pub fn of_environment() -> io::Result<ChallengeServer> {
-        ChallengeServer::connect(&variable("RIG_DNS_API")?, &variable("RIG_DNS")?, variable("RIG_DIR")?.into())
+        ChallengeServer::connect(&variable("RIG_DNS_API")?, &variable("RIG_DNS")?, variable("RIG_DIR")?.as_ref())
     }
 
     /// Connects to a rig: `api` is its `RIG_DNS_API`, `dns` its `RIG_DNS`, `directory` its `RIG_DIR`.
     ///
     /// # Errors
     /// When an address is not one, or nothing listens there.
-    pub fn connect(api: &str, dns: &str, directory: PathBuf) -> io::Result<ChallengeServer> {
+    pub fn connect(api: &str, dns: &str, directory: &Path) -> io::Result<ChallengeServer> {
         let management = TcpStream::connect(api.trim_start_matches("http://"))?;
         management.set_nodelay(true)?;
         let dns = dns.parse().map_err(|_| io::Error::other(format!("{dns} is no address")))?;
         Ok(ChallengeServer { management: BufReader::new(management), dns, lock: directory.join("dns.lock") })
     }
 
+    /// The TXT values of a name.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn values(&self, name: &str) -> io::Result<Vec<String>> {
+        txt_values(self.dns, name)
+    }
+
     /// Adds TXT values, beside those that their names have already.
     ///
     /// # Errors
     /// When the server cannot be reached, or refuses.
-    pub fn add<'a>(&mut self, records: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
+    pub fn add<'a>(&mut self, records: impl IntoIterator<Item = (String, &'a str)>) -> io::Result<()> {
         let _held = self.held()?;
         for (name, value) in records {
-            self.post("/set-txt", &json!({ "host": absolute(name), "value": value }))?;
+            self.post("/set-txt", &json!({ "host": absolute(&name), "value": value }))?;
         }
         Ok(())
     }
@@ -55,15 +63,15 @@ impl ChallengeServer {
     ///
     /// # Errors
     /// When the server cannot be reached, or refuses.
-    pub fn remove<'a>(&mut self, records: impl IntoIterator<Item = (&'a str, &'a str)>) -> io::Result<()> {
+    pub fn remove<'a>(&mut self, records: impl IntoIterator<Item = (String, &'a str)>) -> io::Result<()> {
         let _held = self.held()?;
         for (name, value) in records {
-            let mut values = txt_values(self.dns, name)?;
+            let mut values = txt_values(self.dns, &name)?;
             let Some(ours) = values.iter().position(|other| other == value) else { continue };
             values.remove(ours);
-            self.post("/clear-txt", &json!({ "host": absolute(name) }))?;
+            self.post("/clear-txt", &json!({ "host": absolute(&name) }))?;
             for value in values {
-                self.post("/set-txt", &json!({ "host": absolute(name), "value": value }))?;
+                self.post("/set-txt", &json!({ "host": absolute(&name), "value": value }))?;
             }
         }
         Ok(())

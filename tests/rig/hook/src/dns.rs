@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the server cannot be asked, or does not answer within ten seconds with a DNS message.
-pub fn txt_values(server: SocketAddr, name: &str) -> io::Result<Vec<String>> {
+pub(crate) fn txt_values(server: SocketAddr, name: &str) -> io::Result<Vec<String>> {
     let query = query(name);
     let mut connection = TcpStream::connect_timeout(&server, DEADLINE)?;
     connection.set_read_timeout(Some(DEADLINE))?;

@@ -4,4 +4,3 @@ mod challenge_server;
 mod dns;
 
 pub use challenge_server::ChallengeServer;
-pub use dns::txt_values;

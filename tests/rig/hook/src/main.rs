@@ -9,126 +9,90 @@
 
 use std::env;
 use std::error::Error;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Results, Triple};
 use hydrant_rig::ChallengeServer;
-use serde_json::{Value, json};
-
-/// What dehydrated asks every hook first; no hook has such an operation.
-const PROBE: &str = "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script";
+use serde_json::Value;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match answer(&arguments) {
+    match answer() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rig hook: {}: {error}", arguments.first().map_or("no operation", String::as_str));
+            eprintln!("rig hook: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn answer(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    log(arguments)?;
-    let Some((operation, arguments)) = arguments.split_first() else {
-        return Err("called without arguments".into());
-    };
-    match operation.as_str() {
-        "deploy_challenge" => deploy(&challenges(arguments)?),
-        "clean_challenge" => clean(&challenges(arguments)?),
-        PROBE => {
-            if env::var("HYDRANT_PROTOCOL").is_ok_and(|version| version == "1") {
-                announce();
-            }
-            Ok(ExitCode::SUCCESS)
+fn answer() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    log(&arguments)?;
+    match HookCall::parse(arguments)? {
+        HookCall::Probe => announce()?,
+        HookCall::DeployChallenge(triples) => return deploy(&triples),
+        HookCall::CleanChallenge(triples) => return clean(&triples),
+        _ => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One write to a file opened for appending, so that lines of calls at the same time do not mix.
+fn log(arguments: &[String]) -> io::Result<()> {
+    let Ok(file) = env::var("RIG_HOOK_LOG") else { return Ok(()) };
+    let line = format!("{}\n", Value::from(arguments));
+    OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+}
+
+fn announce() -> io::Result<()> {
+    match env::var("RIG_HOOK_CAPABILITIES") {
+        Ok(silent) if silent == "none" => Ok(()),
+        Ok(json) => writeln!(io::stdout(), "{json}"),
+        Err(_) => {
+            let operations = [Operation::DeployChallenge, Operation::CleanChallenge];
+            let mut capabilities =
+                Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
+            capabilities.visible_on_return = true;
+            capabilities.announce()
         }
-        _ => Ok(ExitCode::SUCCESS),
     }
 }
 
-struct Challenge<'a> {
-    name: &'a str,
-    record: String,
-    value: &'a str,
-}
-
-/// Arguments come as name, token, value; name, token, value; …
-fn challenges(arguments: &[String]) -> Result<Vec<Challenge<'_>>, String> {
-    let (triples, rest) = arguments.as_chunks::<3>();
-    if !rest.is_empty() || triples.is_empty() {
-        return Err(format!("{} arguments are no triples", arguments.len()));
-    }
-    Ok(triples
-        .iter()
-        .map(|[name, _, value]| Challenge { name, record: format!("_acme-challenge.{name}"), value })
-        .collect())
-}
-
-fn deploy(challenges: &[Challenge<'_>]) -> Result<ExitCode, Box<dyn Error>> {
+fn deploy(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
     if let Ok(milliseconds) = env::var("RIG_HOOK_SLEEP_MS") {
         thread::sleep(Duration::from_millis(milliseconds.parse()?));
     }
     let failing = env::var("RIG_HOOK_FAIL_NAMES").unwrap_or_default();
-    let fails = |challenge: &Challenge<'_>| failing.split_whitespace().any(|name| name == challenge.name);
-    let good = challenges.iter().filter(|challenge| !fails(challenge));
-    ChallengeServer::of_environment()?.add(good.map(|it| (it.record.as_str(), it.value)))?;
-    results(challenges, fails)
+    let fails = |triple: &Triple| failing.split_whitespace().any(|name| name == triple.identifier);
+    let good = triples.iter().filter(|triple| !fails(triple));
+    ChallengeServer::of_environment()?.add(good.map(record))?;
+    report(triples, fails)
 }
 
-fn clean(challenges: &[Challenge<'_>]) -> Result<ExitCode, Box<dyn Error>> {
-    ChallengeServer::of_environment()?.remove(challenges.iter().map(|it| (it.record.as_str(), it.value)))?;
-    results(challenges, |_| false)
+fn clean(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
+    ChallengeServer::of_environment()?.remove(triples.iter().map(record))?;
+    report(triples, |_| false)
 }
 
-/// Says what became of each triple, where the caller wants to know; to another caller one failure fails all.
-fn results(
-    challenges: &[Challenge<'_>],
-    fails: impl Fn(&Challenge<'_>) -> bool,
-) -> Result<ExitCode, Box<dyn Error>> {
-    let Ok(file) = env::var("HYDRANT_RESULTS") else {
-        return Ok(if challenges.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS });
-    };
-    let lines: String = challenges
-        .iter()
-        .enumerate()
-        .map(|(index, challenge)| {
-            let result = if fails(challenge) {
-                json!({ "index": index, "outcome": "failed", "message": "the rig was told to fail this name" })
-            } else {
-                json!({ "index": index, "outcome": "done" })
-            };
-            format!("{result}\n")
-        })
-        .collect();
-    fs::write(file, lines)?;
-    Ok(ExitCode::SUCCESS)
+fn record(triple: &Triple) -> (String, &str) {
+    (format!("_acme-challenge.{}", triple.identifier), &triple.value)
 }
 
-fn announce() {
-    match env::var("RIG_HOOK_CAPABILITIES") {
-        Ok(silent) if silent == "none" => {}
-        Ok(json) => println!("{json}"),
-        Err(_) => println!(
-            "{}",
-            json!({
-                "hydrant": 1,
-                "operations": ["deploy_challenge", "clean_challenge"],
-                "challenges": "batch",
-                "parallel": true,
-                "visible_on_return": true,
-            })
-        ),
+/// Says what became of each triple, where the caller takes that; else one failure fails the call.
+fn report(triples: &[Triple], fails: impl Fn(&Triple) -> bool) -> Result<ExitCode, Box<dyn Error>> {
+    let mut results = Results::from_env()?;
+    for (index, triple) in triples.iter().enumerate() {
+        if fails(triple) {
+            results.failed(index, format!("told to fail {}", triple.identifier))?;
+        } else {
+            results.done(index)?;
+        }
     }
-}
-
-/// One write to a file opened for appending, so that lines of calls at the same time do not mix.
-fn log(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let Ok(file) = env::var("RIG_HOOK_LOG") else { return Ok(()) };
-    let line = format!("{}\n", Value::from(arguments.to_vec()));
-    OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())?;
-    Ok(())
+    let in_batch = env::var_os(hydrant_hook_protocol::env::RESULTS).is_some();
+    let good = in_batch || !triples.iter().any(fails);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
