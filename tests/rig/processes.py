@@ -44,11 +44,13 @@ def stop_all(directory, grace=3.0):
         file.unlink()
     deadline = time.monotonic() + grace
     while running and time.monotonic() < deadline:
-        reap()
         running = [(pid, born) for pid, born in running if started(pid) == born]
         time.sleep(0.005)
     for pid, _ in running:
         os.kill(pid, signal.SIGKILL)
+    while any(started(pid) == born for pid, born in running):
+        time.sleep(0.005)
+    reap()
 
 
 def reap():

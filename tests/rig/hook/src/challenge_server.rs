@@ -24,7 +24,11 @@ impl ChallengeServer {
     /// # Errors
     /// When one of them is missing, or nothing listens there.
     pub fn of_environment() -> io::Result<ChallengeServer> {
-        ChallengeServer::connect(&variable("RIG_DNS_API")?, &variable("RIG_DNS")?, variable("RIG_DIR")?.as_ref())
+        ChallengeServer::connect(
+            &variable("RIG_DNS_API")?,
+            &variable("RIG_DNS")?,
+            variable("RIG_DIR")?.as_ref(),
+        )
     }
 
     /// Connects to a rig: `api` is its `RIG_DNS_API`, `dns` its `RIG_DNS`, `directory` its `RIG_DIR`.
@@ -104,7 +108,11 @@ impl ChallengeServer {
             }
         }
         io::copy(&mut self.management.by_ref().take(length), &mut io::sink())?;
-        if status.contains(" 200 ") { Ok(()) } else { Err(io::Error::other(format!("{path}: {}", status.trim_end()))) }
+        if status.contains(" 200 ") {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("{path}: {}", status.trim_end())))
+        }
     }
 }
 
