@@ -1,2 +1,98 @@
-//! rig hook
-fn main() {}
+//! A dns-01 hook that costs about a millisecond, for measurements and for tests of batches.
+//!
+//! It reads `RIG_DNS_API`, `RIG_DNS` and `RIG_DIR`, which the rig gives, and these knobs:
+//!
+//! - `RIG_HOOK_SLEEP_MS`: how long `deploy_challenge` takes besides
+//! - `RIG_HOOK_FAIL_NAMES`: names, separated by blanks, that `deploy_challenge` fails for good
+//! - `RIG_HOOK_LOG`: a file that gets one line a call, a JSON array of the arguments
+//! - `RIG_HOOK_CAPABILITIES`: the JSON to answer the probe with; `none`: stay silent, as an old hook does
+
+use std::env;
+use std::error::Error;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Results, Triple};
+use hydrant_rig::ChallengeServer;
+use serde_json::Value;
+
+fn main() -> ExitCode {
+    match answer() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rig hook: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    log(&arguments)?;
+    match HookCall::parse(arguments)? {
+        HookCall::Probe => announce()?,
+        HookCall::DeployChallenge(triples) => return deploy(&triples),
+        HookCall::CleanChallenge(triples) => return clean(&triples),
+        _ => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One write to a file opened for appending, so that lines of calls at the same time do not mix.
+fn log(arguments: &[String]) -> io::Result<()> {
+    let Ok(file) = env::var("RIG_HOOK_LOG") else { return Ok(()) };
+    let line = format!("{}\n", Value::from(arguments));
+    OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+}
+
+fn announce() -> io::Result<()> {
+    match env::var("RIG_HOOK_CAPABILITIES") {
+        Ok(silent) if silent == "none" => Ok(()),
+        Ok(json) => writeln!(io::stdout(), "{json}"),
+        Err(_) => {
+            let operations = [Operation::DeployChallenge, Operation::CleanChallenge];
+            let mut capabilities =
+                Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
+            capabilities.visible_on_return = true;
+            capabilities.announce()
+        }
+    }
+}
+
+fn deploy(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
+    if let Ok(milliseconds) = env::var("RIG_HOOK_SLEEP_MS") {
+        thread::sleep(Duration::from_millis(milliseconds.parse()?));
+    }
+    let failing = env::var("RIG_HOOK_FAIL_NAMES").unwrap_or_default();
+    let fails = |triple: &Triple| failing.split_whitespace().any(|name| name == triple.identifier);
+    let good = triples.iter().filter(|triple| !fails(triple));
+    ChallengeServer::of_environment()?.add(good.map(record))?;
+    report(triples, fails)
+}
+
+fn clean(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
+    ChallengeServer::of_environment()?.remove(triples.iter().map(record))?;
+    report(triples, |_| false)
+}
+
+fn record(triple: &Triple) -> (String, &str) {
+    (format!("_acme-challenge.{}", triple.identifier), &triple.value)
+}
+
+/// Says what became of each triple, where the caller takes that; else one failure fails the call.
+fn report(triples: &[Triple], fails: impl Fn(&Triple) -> bool) -> Result<ExitCode, Box<dyn Error>> {
+    let mut results = Results::from_env()?;
+    for (index, triple) in triples.iter().enumerate() {
+        if fails(triple) {
+            results.failed(index, format!("told to fail {}", triple.identifier))?;
+        } else {
+            results.done(index)?;
+        }
+    }
+    let in_batch = env::var_os(hydrant_hook_protocol::env::RESULTS).is_some();
+    let good = in_batch || !triples.iter().any(fails);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

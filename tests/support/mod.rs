@@ -1,0 +1,15 @@
+//! What the black-box tests stand on: a place to run hydrant in, a CA to run it against, and its output to compare.
+
+mod faults;
+mod openssl;
+mod output;
+mod rig;
+mod running;
+mod test;
+
+pub(crate) use faults::Request;
+pub(crate) use openssl::{CertificateFacts, assert_good_pair};
+pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
+pub(crate) use rig::Rig;
+pub(crate) use running::Running;
+pub(crate) use test::{Test, rig_hook};

@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+use super::output::{Filter, Output};
+use super::rig::Rig;
+use super::running::Running;
+
+/// Longer than anything a test waits for: what takes as long hangs.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A directory of its own, and hydrant run in it, with an environment of which only `PATH` is the caller's.
+///
+/// ```ignore
+/// Test::new().domains("a.example\n").config("hooks: …").rig(&rig).args(["run"]).run().code(0).stdout("…");
+/// ```
+pub(crate) struct Test {
+    directory: TempDir,
+    environment: BTreeMap<OsString, OsString>,
+    arguments: Vec<OsString>,
+    stdin: Vec<u8>,
+    deadline: Duration,
+    filters: Vec<Filter>,
+}
+
+impl Test {
+    pub(crate) fn new() -> Test {
+        let directory = TempDir::with_prefix("hydrant-test-").unwrap();
+        let path = env::var_os("PATH").unwrap();
+        Test {
+            environment: BTreeMap::from([("PATH".into(), path)]),
+            filters: vec![Filter::text(directory.path(), "[DIR]")],
+            directory,
+            arguments: Vec::new(),
+            stdin: Vec::new(),
+            deadline: DEADLINE,
+        }
+    }
+
+    /// The arguments of [`run`](Self::run) and [`start`](Self::start).
+    pub(crate) fn args(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Test {
+        self.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Writes `hydrant.yml` and points `HYDRANT_CONFIG` at it.
+    pub(crate) fn config(self, yaml: &str) -> Test {
+        let path = self.path("hydrant.yml");
+        self.write("hydrant.yml", yaml).env("HYDRANT_CONFIG", path)
+    }
+
+    /// How long one run may take before it is killed and the test fails.
+    pub(crate) fn deadline(mut self, deadline: Duration) -> Test {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Writes `domains.txt`.
+    pub(crate) fn domains(self, text: &str) -> Test {
+        self.write("domains.txt", text)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Test {
+        self.environment.insert(name.into(), value.as_ref().into());
+        self
+    }
+
+    /// Replaces what differs from run to run before texts are compared: see [`DATE`](super::DATE) and the others.
+    pub(crate) fn filter(mut self, pattern: &'static str, placeholder: &'static str) -> Test {
+        self.filters.push(Filter::pattern(pattern, placeholder));
+        self
+    }
+
+    /// Writes an executable bash script; `body` is what follows the `#!` line.
+    pub(crate) fn hook_script(self, path: &str, body: &str) -> Test {
+        let script = format!("#!/bin/bash\n{body}\n");
+        // Written by another process: a descriptor open for writing here would be inherited by the children that
+        // other tests start meanwhile, and starting the script would fail with ETXTBSY (rust-lang/rust#114554).
+        let mut shell = Command::new("sh")
+            .args(["-c", r#"mkdir -p "${1%/*}" && cat >"$1" && chmod 755 "$1""#, "sh"])
+            .arg(self.path(path))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success(), "could not write {path}");
+        self
+    }
+
+    /// Gives the rig's environment to what runs, and `[CA]` and `[RIG]` to what is compared.
+    pub(crate) fn rig(mut self, rig: &Rig) -> Test {
+        for (name, value) in rig.environment() {
+            self.environment.insert(name.into(), value.into());
+        }
+        self.filters.push(Filter::text(rig.ca(), "[CA]"));
+        self.filters.push(Filter::text(rig.directory(), "[RIG]"));
+        self.filters.push(Filter::text(rig.address(), "[ADDRESS]"));
+        self
+    }
+
+    pub(crate) fn stdin(mut self, text: impl Into<Vec<u8>>) -> Test {
+        self.stdin = text.into();
+        self
+    }
+
+    /// Writes a file in the test's directory, and the directories it needs.
+    pub(crate) fn write(self, path: &str, text: impl AsRef<[u8]>) -> Test {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A path in the test's directory.
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// The content of a file in the test's directory.
+    #[track_caller]
+    pub(crate) fn read(&self, path: &str) -> String {
+        let file = self.path(path);
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    }
+
+    /// Runs hydrant to its end with the arguments of [`args`](Self::args).
+    #[track_caller]
+    pub(crate) fn run(&self) -> Output {
+        self.start().wait()
+    }
+
+    /// Runs hydrant once more in the same place, with other arguments.
+    #[track_caller]
+    pub(crate) fn hydrant(&self, arguments: &[&str]) -> Output {
+        self.spawn(Command::new(hydrant()).args(arguments)).wait()
+    }
+
+    /// Starts hydrant and leaves it running, for tests that send signals or kill.
+    #[track_caller]
+    pub(crate) fn start(&self) -> Running {
+        self.spawn(Command::new(hydrant()).args(&self.arguments))
+    }
+
+    /// Runs hydrant under strace, with a fault put into its system calls: `injection` is what strace's `-e inject=` takes,
+    /// such as `fsync:signal=KILL:when=3` or `openat:error=ENOSPC:when=2+`. Hooks are not traced.
+    #[track_caller]
+    pub(crate) fn run_with_fault(&self, injection: &str) -> Output {
+        self.spawn(
+            Command::new("strace")
+                .args(["--quiet=all", "--seccomp-bpf", "-f", "-o", "/dev/null", "-e"])
+                .arg(format!("inject={injection}"))
+                .arg(hydrant())
+                .args(&self.arguments),
+        )
+        .wait()
+    }
+
+    /// Runs another program in the same place and with the same environment.
+    #[track_caller]
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Output {
+        self.spawn(Command::new(program).args(arguments)).wait()
+    }
+
+    #[track_caller]
+    fn spawn(&self, command: &mut Command) -> Running {
+        command.current_dir(self.directory.path()).env_clear().envs(&self.environment);
+        Running::start(command, self.stdin.clone(), self.deadline, self.filters.clone())
+    }
+}
+
+fn hydrant() -> &'static str {
+    env!("CARGO_BIN_EXE_hydrant")
+}
+
+/// The rig's compiled hook, which is built with the workspace.
+#[track_caller]
+pub(crate) fn rig_hook() -> PathBuf {
+    let hook = Path::new(hydrant()).with_file_name("hydrant-rig-hook");
+    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
+    hook
+}
