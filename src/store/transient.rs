@@ -2,7 +2,9 @@
 //!
 //! What is owed is kept all the same: a challenge that was deployed is cleaned by a later run if this one is killed.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::{LeaseOutcome, Leased, LoadResult, Loaded, Paths, Pending, Store, StoreError, Stored};
@@ -71,30 +73,28 @@ pub struct Transient {
     shown: Loaded,
     /// Whether the record itself is kept, so that a later run with the same request goes on with its order.
     keeps_record: bool,
-    chain: Option<Chain>,
+    chain: Issued,
 }
+
+/// Where the chain that was issued is found afterwards.
+pub type Issued = Rc<OnceCell<Chain>>;
 
 impl Transient {
     /// For a rehearsal: the real certificate's own record stays as it is, but for challenges to clean.
     #[must_use]
     pub fn rehearsing(lease: Box<dyn Leased>) -> Self {
         let shown = without_work(lease.loaded().clone());
-        Self { lease, shown, keeps_record: false, chain: None }
+        Self { lease, shown, keeps_record: false, chain: Issued::default() }
     }
 
     /// For the request of somebody else, under a name of its own.
     #[must_use]
-    pub fn for_request(lease: Box<dyn Leased>) -> Self {
+    pub fn for_request(lease: Box<dyn Leased>) -> (Self, Issued) {
         let mut shown = lease.loaded().clone();
         // Nothing is ever stored under that name, so what was staged is gone with its process.
         shown.record.staged = None;
-        Self { lease, shown, keeps_record: true, chain: None }
-    }
-
-    /// The chain that was issued.
-    #[must_use]
-    pub fn chain(&self) -> Option<&Chain> {
-        self.chain.as_ref()
+        let chain = Issued::default();
+        (Self { lease, shown, keeps_record: true, chain: Rc::clone(&chain) }, chain)
     }
 
     /// Nothing that could be in a file.
@@ -143,7 +143,8 @@ impl Leased for Transient {
         _csr: &'a str,
         chain: &'a Chain,
     ) -> Pending<'a, Result<Paths, StoreError>> {
-        self.chain = Some(chain.clone());
+        // Set only once: one certificate is issued under one lease.
+        let _ = self.chain.set(chain.clone());
         Box::pin(async { Ok(Self::no_paths()) })
     }
 
@@ -152,7 +153,7 @@ impl Leased for Transient {
     }
 
     fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>> {
-        let leaf = self.chain.as_ref().map(|chain| chain.leaf().clone());
+        let leaf = self.chain.get().map(|chain| chain.leaf().clone());
         self.shown.stored =
             leaf.map(|leaf| Stored { leaf, timestamp: Some(timestamp), paths: Self::no_paths() });
         self.shown.damage = None;

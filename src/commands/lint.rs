@@ -1,0 +1,97 @@
+//! `hydrant lint`: what is wrong with the list and with what it is to be issued by. Asks no CA.
+
+use super::gather::Gathered;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, ExitCode};
+use crate::hook::{HookSettings, Operation};
+use crate::lint::{self, Facts, Hook, HookState, RULES, Subject};
+use crate::report::Reporter;
+use crate::report::diagnostics::{render, summary, to_json};
+use crate::report::table::table;
+
+/// What was typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LintOptions {
+    /// A warning is enough for exit code 2.
+    pub deny_warnings: bool,
+}
+
+/// Prints every finding.
+///
+/// # Errors
+/// The list cannot be read.
+pub fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error> {
+    let found = findings(gathered);
+    let errors = found.iter().filter(|finding| finding.is_error()).count();
+    if gathered.reporter.is_json() {
+        let findings: Vec<_> = found.iter().map(to_json).collect();
+        gathered.reporter.json(&serde_json::json!({ "version": 1, "findings": findings }));
+    } else if found.is_empty() {
+        let certificates = crate::report::words::Count(gathered.entries().len(), "certificate");
+        gathered.reporter.document(&format!("{certificates}, no findings"));
+    } else {
+        gathered.reporter.document(&render(&found, gathered.reporter.color()));
+        gathered.reporter.document(&summary(&found));
+    }
+    let bad = errors > 0 || options.deny_warnings && !found.is_empty();
+    Ok(if bad { ExitCode::Usage } else { ExitCode::Success })
+}
+
+/// Prints the table of rules.
+pub fn list(reporter: &Reporter) {
+    if reporter.is_json() {
+        let rule = |rule: &lint::Rule| {
+            serde_json::json!({
+                "id": rule.id,
+                "severity": rule.severity.as_str(),
+                "summary": rule.summary,
+            })
+        };
+        let rules: Vec<_> = RULES.iter().map(rule).collect();
+        reporter.json(&serde_json::json!({ "version": 1, "rules": rules }));
+        return;
+    }
+    let row = |rule: &lint::Rule| {
+        vec![rule.id.to_owned(), rule.severity.as_str().to_owned(), rule.summary.to_owned()]
+    };
+    reporter.document(&table(&RULES.iter().map(row).collect::<Vec<_>>()));
+}
+
+/// What reading the list found, and what the rules find, by place.
+fn findings(gathered: &Gathered) -> Vec<Diagnostic> {
+    let config = &gathered.config;
+    let hooks: Vec<Hook<'_>> = config.hooks.iter().map(look_at).collect();
+    let settings: Vec<_> =
+        gathered.entries().iter().map(|entry| config.certificate(&entry.name)).collect();
+    let subjects: Vec<Subject<'_>> = gathered
+        .entries()
+        .iter()
+        .zip(&settings)
+        .map(|(entry, settings)| Subject {
+            entry,
+            challenge: settings.challenge.as_str(),
+            profile: settings.profile.as_deref(),
+            ca: settings.ca.directory.as_str(),
+            hooks: hooks_of(config, &hooks, settings),
+        })
+        .collect();
+    let mut found = gathered.diagnostics().to_vec();
+    found.extend(lint::check(&Facts { subjects: &subjects }));
+    lint::sort(&mut found);
+    found
+}
+
+fn hooks_of<'h>(
+    config: &Config,
+    hooks: &'h [Hook<'h>],
+    settings: &crate::config::CertificateSettings,
+) -> Vec<&'h Hook<'h>> {
+    let chosen = |index: &usize| settings.uses_hook(&config.hooks[*index].name);
+    (0..hooks.len()).filter(chosen).map(|index| &hooks[index]).collect()
+}
+
+fn look_at(hook: &HookSettings) -> Hook<'_> {
+    let answers = hook.operations.as_ref().is_none_or(|wanted| wanted.contains(&Operation::DeployChallenge));
+    Hook { command: &hook.command, state: HookState::of(&hook.command), answers_challenges: answers }
+}

@@ -1,0 +1,110 @@
+//! `hydrant sign-csr`: a certificate for a request that somebody else made. Nothing is stored but what is owed.
+
+use time::OffsetDateTime;
+
+use super::gather::Gathered;
+use super::run::start_hooks;
+use crate::chain::Chain;
+use crate::config::CertificateSettings;
+use crate::csr::Csr;
+use crate::error::{Error, ErrorKind, ExitCode};
+use crate::hook::{Facts, Hooks, Stop};
+use crate::identifier::CertName;
+use crate::issue::{self, Job};
+use crate::responder::Responder;
+use crate::runner::{Authorities, AuthorityError, Signals, issue_error, store_error};
+use crate::store::transient::Transient;
+use crate::store::{Lease, LeaseOutcome, Store};
+
+/// Has the request signed and prints the chain.
+///
+/// # Errors
+/// The request cannot be read, or the certificate cannot be had.
+pub async fn sign_csr(gathered: &Gathered, pem: &str) -> Result<ExitCode, Error> {
+    let csr = Csr::from_pem(pem).map_err(Error::config)?;
+    let (signals, stop) = Signals::watch().map_err(Error::failed)?;
+    let hooks = start_hooks(gathered, "sign_csr", &stop).await?;
+    let signed = sign(gathered, &csr, &hooks, &stop).await;
+    if let Some(code) = signals.exit_code() {
+        return Ok(code);
+    }
+    let chain = signed?;
+    if gathered.reporter.is_json() {
+        let document = serde_json::json!({
+            "version": 1,
+            "certificate": chain.cert_pem(),
+            "chain": chain.chain_pem(),
+            "fullchain": chain.fullchain_pem(),
+        });
+        gathered.reporter.json(&document);
+    } else {
+        gathered.reporter.document(chain.fullchain_pem());
+    }
+    Ok(ExitCode::Success)
+}
+
+async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Result<Chain, Error> {
+    let config = &gathered.config;
+    let name = name_of(csr)?;
+    let settings = config.certificate(&name);
+    let authorities = Authorities::new(config, gathered.accounts(), &gathered.reporter);
+    let account = authorities.account(&settings.ca).await.map_err(AuthorityError::into_error)?;
+    let lease = match gathered.store().lease(&name).await.map_err(store_error)? {
+        LeaseOutcome::Taken(lease) => lease,
+        LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
+    };
+    let responder = Responder::new(config.responder());
+    let job = Job {
+        name: &name,
+        names: csr.names(),
+        csr: Some(csr),
+        replaces: None,
+        settings: &settings,
+        account: &account,
+        hooks,
+        responder: &responder,
+        facts: facts(&name, csr, &settings),
+        stop,
+        reporter: &gathered.reporter,
+        now: OffsetDateTime::now_utc(),
+    };
+    let (transient, chain) = Transient::for_request(lease);
+    let mut lease = Lease::new(Box::new(transient));
+    let issued = issue::issue(&job, &mut lease, hooks.approach()).await;
+    lease.save().await.map_err(store_error)?;
+    responder.stop().await;
+    issued.map_err(issue_error)?;
+    // `issue` gave Ok, so a chain was staged.
+    chain.get().cloned().ok_or_else(|| Error::new(ErrorKind::Failed, NoChain))
+}
+
+/// The same request has the same name, so that a later run goes on with the order of one that was killed.
+fn name_of(csr: &Csr) -> Result<CertName, Error> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, csr.der());
+    let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sign-csr/{hex}").parse().map_err(Error::failed)
+}
+
+fn facts<'a>(name: &'a CertName, csr: &'a Csr, settings: &'a CertificateSettings) -> Facts<'a> {
+    Facts {
+        name,
+        names: csr.names(),
+        challenge: settings.challenge.as_str(),
+        key_type: settings.key_type,
+        ca: settings.ca.directory.as_str(),
+        owner: settings.owner.as_deref(),
+        attempt: 1,
+    }
+}
+
+/// The same request is being signed elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[error("the same request is in work elsewhere: {holder}")]
+struct Busy {
+    holder: String,
+}
+
+/// No chain came of an issue that went well.
+#[derive(Debug, thiserror::Error)]
+#[error("the CA gave no chain")]
+struct NoChain;
