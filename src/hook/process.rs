@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
@@ -382,7 +384,11 @@ fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
 async fn died(pid: Pid) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
-        let pidfd = tokio::io::unix::AsyncFd::register_with_interest(pidfd, tokio::io::Interest::READABLE)?;
+        #[expect(
+            deprecated,
+            reason = "its replacement is unsafe; an `OwnedFd` upholds what that one demands"
+        )]
+        let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
         pidfd.readable().await?.retain_ready();
         return Ok(());
     }
