@@ -247,11 +247,11 @@ impl Issuing<'_, '_> {
     }
 
     fn owed(&self, pending: &[Pending]) -> Vec<Owed> {
-        let hooks = self.job.hooks.challenge_destinations();
+        let hooks = self.job.hooks.wanting(Operation::DeployChallenge);
         let challenge = self.job.settings.challenge.as_str();
         let owe = |pending: &Pending| Owed {
             challenge: challenge.to_owned(),
-            hooks: hooks.clone(),
+            hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             answer: pending.answer.clone(),
         };
         pending.iter().map(owe).collect()
@@ -289,7 +289,7 @@ impl Issuing<'_, '_> {
         }
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
-            job.hooks.invalid_challenge(&job.facts, &bad.name.to_string(), &bad.response()).await?;
+            job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await?;
         }
         Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
     }
@@ -362,7 +362,7 @@ impl Issuing<'_, '_> {
         let intent = self.lease.record.intent.clone().ok_or(IssueError::RequestLost)?;
         let csr = intent.csr.as_deref().ok_or(IssueError::RequestLost)?;
         self.lease.stage(intent.timestamp, &intent.key, csr, chain).await?;
-        let destinations = self.job.hooks.delivery_destinations();
+        let destinations = self.job.hooks.destinations();
         let now = self.job.now.unix_timestamp();
         self.lease.record.stage(intent.timestamp, intent.key.source(), destinations, now);
         self.lease.record.settings = Some(self.job.settings.fingerprint());
@@ -377,7 +377,7 @@ impl Issuing<'_, '_> {
         let staged = self.lease.record.staged.clone().ok_or(IssueError::RequestLost)?;
         if !staged.switch {
             let paths = self.lease.staged(&staged).await?;
-            self.job.hooks.sync_cert(&self.job.facts, &paths).await?;
+            self.job.hooks.sync_cert(&self.job.facts, &paths.for_hooks()).await?;
             self.lease.record.decide_switch();
             self.save().await?;
         }

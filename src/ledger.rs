@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::hook::Answer;
 use crate::key::Secret;
 
 /// The format this program reads and writes. A higher one in a record is refused.
@@ -144,7 +145,7 @@ impl Record {
     }
 
     /// These answers were cleaned by every hook they were deployed with.
-    pub fn cleaned(&mut self, answers: &[OwedAnswer]) {
+    pub fn cleaned(&mut self, answers: &[Answer]) {
         self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
     }
 
@@ -309,21 +310,7 @@ pub struct Owed {
     /// The hooks or responders it was deployed with.
     pub hooks: Vec<String>,
     /// What was deployed.
-    pub answer: OwedAnswer,
-}
-
-/// What `deploy_challenge` was given and `clean_challenge` needs again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OwedAnswer {
-    /// The name without `*.`.
-    pub identifier: String,
-    /// The token, or the file name of it.
-    pub token: String,
-    /// The value deployed.
-    pub value: String,
-    /// Whether it is for a wildcard.
-    pub wildcard: bool,
+    pub answer: Answer,
 }
 
 /// Files that are durable and not (all) linked.

@@ -1,2 +1,7 @@
-//! main
-fn main() {}
+//! Arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hydrant::commands::main(std::env::args_os()).into()
+}

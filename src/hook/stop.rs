@@ -64,6 +64,15 @@ impl Stop {
         self.reached(Urgency::Stop).await;
     }
 
+    /// What `work` comes to, unless the run is to end first; `work` is then dropped.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stopped() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Waits until the run is to end without a grace. May be dropped and called again.
     pub async fn hurried(&self) {
         self.reached(Urgency::Hurry).await;

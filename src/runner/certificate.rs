@@ -10,7 +10,7 @@ use crate::config::CertificateSettings;
 use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Approach, Delivered, Facts};
+use crate::hook::{Approach, Delivered, Facts, Operation};
 use crate::identifier::Identifier;
 use crate::issue::{self, IssueError, Job};
 use crate::ledger::Record;
@@ -47,7 +47,7 @@ impl<'r> Certificate<'r> {
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
     pub(super) fn at_a_glance(&self, loaded: &Result<Loaded, StoreError>) -> Option<RunReport> {
         let loaded = loaded.as_ref().ok()?;
-        if self.runner.hooks.wants_generate_csr() && !self.runner.deliver_only {
+        if self.runner.hooks.wants(Operation::GenerateCsr) && !self.runner.deliver_only {
             return None;
         }
         let step = self.decide(&self.entry.names, loaded);
@@ -195,14 +195,14 @@ impl<'r> Certificate<'r> {
     async fn deliver(&self, lease: &mut Lease, wanted: &Wanted) -> Result<(), Error> {
         let hooks = &self.runner.hooks;
         let name = &self.entry.name;
-        let owed = plan::owed_deliveries(&lease.record, hooks.delivery_destinations());
+        let owed = plan::owed_deliveries(&lease.record, &self.runner.destinations);
         let mut failed = Ok(());
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
             let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
             let facts = self.facts(&wanted.names, 1);
             for destination in &owed {
-                let delivered = hooks.deploy_cert(destination, &facts, &paths, timestamp).await;
+                let delivered = hooks.deploy_cert(destination, &facts, &paths.for_hooks(), timestamp).await;
                 let now = OffsetDateTime::now_utc().unix_timestamp();
                 match delivered {
                     Ok(Delivered { verified }) => {
@@ -243,8 +243,10 @@ impl<'r> Certificate<'r> {
             && let Some(stored) = &loaded.stored
         {
             let facts = self.facts(&wanted.names, 1);
-            if let Err(error) = runner.hooks.unchanged_cert(&facts, &stored.paths).await {
-                return self.failed(hook_error(&error), Some(step), Some(&loaded.record));
+            for hook in runner.hooks.wanting(Operation::UnchangedCert) {
+                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await {
+                    return self.failed(hook_error(&error), Some(step), Some(&loaded.record));
+                }
             }
         }
         runner.reporter.event(&Event::Unchanged(step));
@@ -276,12 +278,12 @@ impl<'r> Certificate<'r> {
     async fn wanted(&self) -> Result<Wanted, Error> {
         let hooks = &self.runner.hooks;
         let names = self.entry.names.clone();
-        if self.runner.deliver_only || !hooks.wants_generate_csr() {
+        if self.runner.deliver_only || !hooks.wants(Operation::GenerateCsr) {
             return Ok(Wanted { names, csr: None });
         }
         let facts = self.facts(&names, 1);
-        let directory = self.runner.store.directory(&self.entry.name);
-        match hooks.generate_csr(&facts, &directory).await.map_err(|error| hook_error(&error))? {
+        let paths = self.runner.store.prepare(&self.entry.name).await.map_err(store_error)?;
+        match hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))? {
             None => Ok(Wanted { names, csr: None }),
             Some(pem) => {
                 let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
@@ -316,7 +318,7 @@ impl<'r> Certificate<'r> {
             names,
             loaded,
             renew_before: self.settings.renew_before,
-            destinations: self.runner.hooks.delivery_destinations(),
+            destinations: &self.runner.destinations,
         };
         plan::decide(&subject, self.runner.circumstances())
     }
@@ -326,7 +328,8 @@ impl<'r> Certificate<'r> {
             name: &self.entry.name,
             names,
             challenge: self.settings.challenge.as_str(),
-            key_type: self.settings.key_type,
+            key_algo: key_algo(self.settings.key_type),
+            key_rollover: false,
             ca: self.settings.ca.directory.as_str(),
             owner: self.settings.owner.as_deref(),
             attempt,
@@ -337,7 +340,7 @@ impl<'r> Certificate<'r> {
         RunReport {
             because: step.because.to_string(),
             not_after: step.not_after,
-            owed_deliveries: plan::owed_deliveries(record, self.runner.hooks.delivery_destinations()),
+            owed_deliveries: plan::owed_deliveries(record, &self.runner.destinations),
             owed_cleaning: !record.owed_cleaning.is_empty(),
             ..self.outcome(outcome, "")
         }

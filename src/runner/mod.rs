@@ -45,6 +45,8 @@ pub struct Runner<'a> {
     pub authorities: Authorities<'a>,
     /// The hooks, probed.
     pub hooks: Hooks,
+    /// The hooks that certificates are delivered to.
+    pub destinations: Vec<String>,
     /// Who answers challenges without a hook.
     pub responder: Responder,
     /// Ends waits when a signal came.

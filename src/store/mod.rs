@@ -6,6 +6,9 @@
 
 pub mod atomic;
 pub mod files;
+pub mod transient;
+
+mod lease;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -15,10 +18,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::chain::{Chain, ChainError, Leaf};
+use crate::hook::CertificateFiles;
 use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, RecordError, Staged};
 use atomic::FileError;
+pub use lease::Lease;
 
 /// A future of a store's method. The runtime has one thread, so it need not be `Send`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -96,7 +101,7 @@ pub trait Leased {
 }
 
 /// What is known about a certificate.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// The certificate in use. `None` also when it is there but cannot be understood; `damage` then says so.
     pub stored: Option<Stored>,
@@ -107,7 +112,7 @@ pub struct Loaded {
 }
 
 /// A certificate in use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stored {
     /// What it says.
     pub leaf: Leaf,
@@ -134,8 +139,17 @@ pub struct Paths {
     pub csr: PathBuf,
 }
 
+impl Paths {
+    /// The same as hooks are told of them.
+    #[must_use]
+    pub fn for_hooks(&self) -> CertificateFiles<'_> {
+        let Self { dir: _, key, cert, fullchain, chain, csr } = self;
+        CertificateFiles { key, cert, fullchain, chain, csr }
+    }
+}
+
 /// What is wrong with a set of files that is in use.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum Damage {
     /// `chain.pem` is missing, or a link to nothing.
     #[error("the chain is missing")]
