@@ -12,4 +12,4 @@ pub(crate) use openssl::{CertificateFacts, assert_good_pair};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use rig::Rig;
 pub(crate) use running::Running;
-pub(crate) use test::{Test, rig_hook};
+pub(crate) use test::{Test, dehydrated, rig_hook};

@@ -148,12 +148,13 @@ impl Test {
     }
 
     /// Runs hydrant under strace, with a fault put into its system calls: `injection` is what strace's `-e inject=` takes,
-    /// such as `fsync:signal=KILL:when=3` or `openat:error=ENOSPC:when=2+`. Hooks are not traced.
+    /// such as `fsync:signal=KILL:when=3` or `openat:error=ENOSPC:when=2+`. Each thread counts for itself. Hooks are not
+    /// traced.
     #[track_caller]
     pub(crate) fn run_with_fault(&self, injection: &str) -> Output {
         self.spawn(
             Command::new("strace")
-                .args(["--quiet=all", "--seccomp-bpf", "-f", "-o", "/dev/null", "-e"])
+                .args(["--quiet=all", "--follow-forks", "--detach-on=execve", "--output=/dev/null", "-e"])
                 .arg(format!("inject={injection}"))
                 .arg(hydrant())
                 .args(&self.arguments),
@@ -184,4 +185,14 @@ pub(crate) fn rig_hook() -> PathBuf {
     let hook = Path::new(hydrant()).with_file_name("hydrant-rig-hook");
     assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
     hook
+}
+
+/// The real dehydrated, as reference and peer.
+#[track_caller]
+pub(crate) fn dehydrated() -> PathBuf {
+    let parts = env::var_os("HYDRANT_RIG_PARTS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/.parts"), PathBuf::from);
+    let program = parts.join("usr/bin/dehydrated");
+    assert!(program.exists(), "{} is missing: tests/rig/install", program.display());
+    program
 }
