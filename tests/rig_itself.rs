@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -59,7 +60,7 @@ fn offers_the_profiles_and_external_accounts_it_is_told_to() {
 #[test]
 fn the_hook_adds_values_and_removes_only_its_own() {
     let rig = Rig::start();
-    let test = Test::new().rig(&rig).env("RIG_HOOK_LOG", "calls");
+    let test = Test::new().rig(&rig).env("RIG_HOOK_LOG", "calls").env("RIG_HOOK_CPU", "cpu");
     let hook = |arguments: &[&str]| test.program(rig_hook(), arguments).code(0).stdout("").stderr("");
 
     hook(&["deploy_challenge", "a.example", "t1", "v1", "a.example", "t2", "v2", "b.example", "t3", "v3"]);
@@ -69,6 +70,7 @@ fn the_hook_adds_values_and_removes_only_its_own() {
     assert!(rig.challenges("b.example").is_empty());
     // Also for what was never deployed.
     hook(&["clean_challenge", "c.example", "t", "v"]);
+    assert_eq!(test.read("cpu").lines().filter(|line| line.parse::<u64>().unwrap() > 0).count(), 3);
     assert_eq!(test.read("calls").lines().nth(2), Some(r#"["clean_challenge","c.example","t","v"]"#));
 }
 
@@ -264,4 +266,17 @@ fn goes_up_and_down_by_hand() {
     test.program(script("down"), &[&directory]).code(0).stdout("").stderr("");
     TcpStream::connect(ca).unwrap_err();
     test.program(script("down"), &[&directory]).code(0);
+}
+
+#[test]
+fn runs_are_measured_traced_and_broken() {
+    let test = Test::new();
+    let (output, measured) = test.run_measured();
+    output.code(0);
+    assert!(measured.cpu > Duration::ZERO || measured.wall > Duration::ZERO, "{measured:?}");
+    assert_eq!(measured.hooks, Duration::ZERO);
+    let (output, trace) = test.run_traced("execve");
+    output.code(0);
+    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
+    assert!(test.run_with_fault("exit_group:signal=KILL").was_killed());
 }

@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: a place to run hydrant in, a CA to run it against, and its output to compare.
 
 mod faults;
+mod measured;
 mod openssl;
 mod output;
 mod rig;
@@ -8,6 +9,7 @@ mod running;
 mod test;
 
 pub(crate) use faults::Request;
+pub(crate) use measured::Measured;
 pub(crate) use openssl::{CertificateFacts, assert_good_pair};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use rig::Rig;

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Test {
     directory: TempDir,
     environment: BTreeMap<OsString, OsString>,
-    arguments: Vec<OsString>,
+    pub(super) arguments: Vec<OsString>,
     stdin: Vec<u8>,
     deadline: Duration,
     filters: Vec<Filter>,
@@ -162,6 +162,28 @@ impl Test {
         .wait()
     }
 
+    /// Runs hydrant and gives the system calls of it and its hooks, as strace writes them; `calls` such as
+    /// `execve,connect`.
+    #[track_caller]
+    pub(crate) fn run_traced(&self, calls: &str) -> (Output, String) {
+        let output = self
+            .spawn(
+                Command::new("strace")
+                    .args([
+                        "--quiet=all",
+                        "--seccomp-bpf",
+                        "--follow-forks",
+                        "--output=trace",
+                        "--trace",
+                        calls,
+                    ])
+                    .arg(hydrant())
+                    .args(&self.arguments),
+            )
+            .wait();
+        (output, self.read("trace"))
+    }
+
     /// Runs another program in the same place and with the same environment.
     #[track_caller]
     pub(crate) fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Output {
@@ -169,13 +191,17 @@ impl Test {
     }
 
     #[track_caller]
-    fn spawn(&self, command: &mut Command) -> Running {
+    pub(super) fn spawn(&self, command: &mut Command) -> Running {
+        // What the command sets itself stays.
+        let own: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(OsStr::to_owned))).collect();
         command.current_dir(self.directory.path()).env_clear().envs(&self.environment);
+        command.envs(own.into_iter().filter_map(|(name, value)| Some((name, value?))));
         Running::start(command, self.stdin.clone(), self.deadline, self.filters.clone())
     }
 }
 
-fn hydrant() -> &'static str {
+pub(super) fn hydrant() -> &'static str {
     env!("CARGO_BIN_EXE_hydrant")
 }
 
