@@ -3,10 +3,11 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Output, Rig, Test, rig_hook};
+use crate::support::{CertificateFacts, Output, Rig, Test, assert_good_pair, dehydrated, rig_hook};
 
 /// Asks for the directory of the CA as a stranger's client would; gives curl's exit code and what it printed.
 fn ask(rig: &Rig, options: &[&str]) -> Output {
@@ -59,7 +60,7 @@ fn offers_the_profiles_and_external_accounts_it_is_told_to() {
 #[test]
 fn the_hook_adds_values_and_removes_only_its_own() {
     let rig = Rig::start();
-    let test = Test::new().rig(&rig).env("RIG_HOOK_LOG", "calls");
+    let test = Test::new().rig(&rig).env("RIG_HOOK_LOG", "calls").env("RIG_HOOK_CPU", "cpu");
     let hook = |arguments: &[&str]| test.program(rig_hook(), arguments).code(0).stdout("").stderr("");
 
     hook(&["deploy_challenge", "a.example", "t1", "v1", "a.example", "t2", "v2", "b.example", "t3", "v3"]);
@@ -69,6 +70,7 @@ fn the_hook_adds_values_and_removes_only_its_own() {
     assert!(rig.challenges("b.example").is_empty());
     // Also for what was never deployed.
     hook(&["clean_challenge", "c.example", "t", "v"]);
+    assert_eq!(test.read("cpu").lines().filter(|line| line.parse::<u64>().unwrap() > 0).count(), 3);
     assert_eq!(test.read("calls").lines().nth(2), Some(r#"["clean_challenge","c.example","t","v"]"#));
 }
 
@@ -99,6 +101,48 @@ fn the_bash_hook_adds_and_removes_values() {
     test.program(hook, &["clean_challenge", "a.example", "t", "v"]).code(0).stdout("").stderr("");
     assert!(rig.challenges("a.example").is_empty());
     test.program(hook, &["no_such_operation"]).code(0).stdout("").stderr("");
+}
+
+/// dehydrated's settings for a rig: what it has to trust, and keys that cost little.
+fn dehydrated_config(rig: &Rig, challenge: &str) -> String {
+    let (ca, roots) = (rig.ca(), &rig.environment()["HYDRANT_CA_ROOTS"]);
+    format!(
+        "CA={ca}\nCURL_OPTS='--cacert {roots} --noproxy *'\nKEY_ALGO=prime256v1\nACCOUNT_KEY_ALGO=rsa\n\
+         ACCOUNT_KEYSIZE=2048\nCHALLENGETYPE={challenge}\n"
+    )
+}
+
+#[test]
+fn issues_to_dehydrated_with_dns_01() {
+    let rig = Rig::start();
+    let test = Test::new()
+        .rig(&rig)
+        .write("config", dehydrated_config(&rig, "dns-01"))
+        .domains("a.example *.a.example\n")
+        .env("HOOK_CHAIN", "yes")
+        .env("RIG_HOOK_CAPABILITIES", "none");
+    let hook = rig_hook();
+    let run = ["--config", "config", "--accept-terms", "--cron", "--hook", hook.to_str().unwrap()];
+    test.program(dehydrated(), &run).code(0);
+
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (1, 1));
+    assert_good_pair(&rig, &test.path("certs/a.example"), &["*.a.example", "a.example"]);
+    assert!(rig.challenges("a.example").is_empty());
+
+    let certificate = test.read("certs/a.example/cert.pem");
+    let serial = CertificateFacts::of(&test.path("certs/a.example/cert.pem")).serial;
+    assert_eq!(rig.certificate_status(&serial)["Status"], "Valid");
+    rig.set_renewal_info(&certificate, "{}");
+}
+
+#[test]
+fn issues_to_dehydrated_with_http_01_from_a_webroot() {
+    let test = Test::new().write("webroot/.well-known/acme-challenge/here", "");
+    let rig = Rig::with(&["--nonce-reject", "0", "--webroot", test.path("webroot").to_str().unwrap()]);
+    let config = dehydrated_config(&rig, "http-01") + "WELLKNOWN=$PWD/webroot/.well-known/acme-challenge\n";
+    let test = test.rig(&rig).write("config", config).domains("a.example\n");
+    test.program(dehydrated(), &["--config", "config", "--accept-terms", "--cron"]).code(0);
+    assert_good_pair(&rig, &test.path("certs/a.example"), &["a.example"]);
 }
 
 #[test]
@@ -222,4 +266,17 @@ fn goes_up_and_down_by_hand() {
     test.program(script("down"), &[&directory]).code(0).stdout("").stderr("");
     TcpStream::connect(ca).unwrap_err();
     test.program(script("down"), &[&directory]).code(0);
+}
+
+#[test]
+fn runs_are_measured_traced_and_broken() {
+    let test = Test::new();
+    let (output, measured) = test.run_measured();
+    output.code(0);
+    assert!(measured.cpu > Duration::ZERO || measured.wall > Duration::ZERO, "{measured:?}");
+    assert_eq!(measured.hooks, Duration::ZERO);
+    let (output, trace) = test.run_traced("execve");
+    output.code(0);
+    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
+    assert!(test.run_with_fault("exit_group:signal=KILL").was_killed());
 }

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """An HTTPS proxy before the CA that makes things go wrong, and remembers what was asked.
 
     faultproxy.py DIR ADDRESS UPSTREAM_PORT [--boulder-replaces]
@@ -129,8 +128,8 @@ class Exchange(BaseHTTPRequestHandler):
 
         answer, content = self.forward(self.command, self.path, dict(self.headers), body)
         if boulder:
-            location = answer.getheader("Location") or f"https://{self.headers['Host']}{self.path}"
-            boulder.saw(entry["kind"], body, content, location)
+            order = answer.getheader("Location") or f"https://{self.headers['Host']}{self.path}"
+            boulder.saw(entry["kind"], answer.status, order, body, content)
         if action == "kill-after":
             return self.kill_client()
         if action == "reset-after":

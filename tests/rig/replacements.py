@@ -17,19 +17,13 @@ class Replacements:
         """Whether Let's Encrypt would answer this newOrder with 409 alreadyReplaced."""
         return kind == "newOrder" and replaces(body) in self.order_of
 
-    def saw(self, kind, body, answer, location):
-        """Notes what the CA answered."""
-        if kind not in ("newOrder", "order", "finalize"):
-            return
-        try:
-            status = json.loads(answer).get("status")
-        except ValueError:
-            return
+    def saw(self, kind, status, order, body, answer):
+        """Notes what the CA answered about the order at this URL."""
         with self.lock:
-            if kind == "newOrder" and location and replaces(body):
-                self.order_of[replaces(body)] = location
-            elif status == "invalid" and location:
-                self.order_of = {key: order for key, order in self.order_of.items() if order != location}
+            if kind == "newOrder" and status == 201 and replaces(body):
+                self.order_of[replaces(body)] = order
+            elif kind == "order" and status == 200 and json.loads(answer)["status"] == "invalid":
+                self.order_of = {key: other for key, other in self.order_of.items() if other != order}
 
 
 def replaces(jws):

@@ -1,6 +1,7 @@
 //! What the black-box tests stand on: a place to run hydrant in, a CA to run it against, and its output to compare.
 
 mod faults;
+mod measured;
 mod openssl;
 mod output;
 mod rig;
@@ -8,8 +9,9 @@ mod running;
 mod test;
 
 pub(crate) use faults::Request;
+pub(crate) use measured::Measured;
 pub(crate) use openssl::{CertificateFacts, assert_good_pair};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use rig::Rig;
 pub(crate) use running::Running;
-pub(crate) use test::{Test, rig_hook};
+pub(crate) use test::{Test, dehydrated, rig_hook};

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Test {
     directory: TempDir,
     environment: BTreeMap<OsString, OsString>,
-    arguments: Vec<OsString>,
+    pub(super) arguments: Vec<OsString>,
     stdin: Vec<u8>,
     deadline: Duration,
     filters: Vec<Filter>,
@@ -148,17 +148,40 @@ impl Test {
     }
 
     /// Runs hydrant under strace, with a fault put into its system calls: `injection` is what strace's `-e inject=` takes,
-    /// such as `fsync:signal=KILL:when=3` or `openat:error=ENOSPC:when=2+`. Hooks are not traced.
+    /// such as `fsync:signal=KILL:when=3` or `openat:error=ENOSPC:when=2+`. Each thread counts for itself. Hooks are not
+    /// traced.
     #[track_caller]
     pub(crate) fn run_with_fault(&self, injection: &str) -> Output {
         self.spawn(
             Command::new("strace")
-                .args(["--quiet=all", "--seccomp-bpf", "-f", "-o", "/dev/null", "-e"])
+                .args(["--quiet=all", "--follow-forks", "--detach-on=execve", "--output=/dev/null", "-e"])
                 .arg(format!("inject={injection}"))
                 .arg(hydrant())
                 .args(&self.arguments),
         )
         .wait()
+    }
+
+    /// Runs hydrant and gives the system calls of it and its hooks, as strace writes them; `calls` such as
+    /// `execve,connect`.
+    #[track_caller]
+    pub(crate) fn run_traced(&self, calls: &str) -> (Output, String) {
+        let output = self
+            .spawn(
+                Command::new("strace")
+                    .args([
+                        "--quiet=all",
+                        "--seccomp-bpf",
+                        "--follow-forks",
+                        "--output=trace",
+                        "--trace",
+                        calls,
+                    ])
+                    .arg(hydrant())
+                    .args(&self.arguments),
+            )
+            .wait();
+        (output, self.read("trace"))
     }
 
     /// Runs another program in the same place and with the same environment.
@@ -168,13 +191,17 @@ impl Test {
     }
 
     #[track_caller]
-    fn spawn(&self, command: &mut Command) -> Running {
+    pub(super) fn spawn(&self, command: &mut Command) -> Running {
+        // What the command sets itself stays.
+        let own: Vec<_> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(OsStr::to_owned))).collect();
         command.current_dir(self.directory.path()).env_clear().envs(&self.environment);
+        command.envs(own.into_iter().filter_map(|(name, value)| Some((name, value?))));
         Running::start(command, self.stdin.clone(), self.deadline, self.filters.clone())
     }
 }
 
-fn hydrant() -> &'static str {
+pub(super) fn hydrant() -> &'static str {
     env!("CARGO_BIN_EXE_hydrant")
 }
 
@@ -184,4 +211,14 @@ pub(crate) fn rig_hook() -> PathBuf {
     let hook = Path::new(hydrant()).with_file_name("hydrant-rig-hook");
     assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
     hook
+}
+
+/// The real dehydrated, as reference and peer.
+#[track_caller]
+pub(crate) fn dehydrated() -> PathBuf {
+    let parts = env::var_os("HYDRANT_RIG_PARTS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/.parts"), PathBuf::from);
+    let program = parts.join("usr/bin/dehydrated");
+    assert!(program.exists(), "{} is missing: tests/rig/install", program.display());
+    program
 }

@@ -5,11 +5,12 @@
 //! - `RIG_HOOK_SLEEP_MS`: how long `deploy_challenge` takes besides
 //! - `RIG_HOOK_FAIL_NAMES`: names, separated by blanks, that `deploy_challenge` fails for good
 //! - `RIG_HOOK_LOG`: a file that gets one line a call, a JSON array of the arguments
+//! - `RIG_HOOK_CPU`: a file that gets one line a call, the nanoseconds of CPU that the call cost
 //! - `RIG_HOOK_CAPABILITIES`: the JSON to answer the probe with; `none`: stay silent, as an old hook does
 
 use std::env;
 use std::error::Error;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
@@ -20,13 +21,14 @@ use hydrant_rig::ChallengeServer;
 use serde_json::Value;
 
 fn main() -> ExitCode {
-    match answer() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("rig hook: {error}");
-            ExitCode::FAILURE
-        }
+    let code = answer().unwrap_or_else(|error| {
+        eprintln!("rig hook: {error}");
+        ExitCode::FAILURE
+    });
+    if let Err(error) = record_cpu() {
+        eprintln!("rig hook: RIG_HOOK_CPU: {error}");
     }
+    code
 }
 
 fn answer() -> Result<ExitCode, Box<dyn Error>> {
@@ -41,10 +43,23 @@ fn answer() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One write to a file opened for appending, so that lines of calls at the same time do not mix.
 fn log(arguments: &[String]) -> io::Result<()> {
-    let Ok(file) = env::var("RIG_HOOK_LOG") else { return Ok(()) };
-    let line = format!("{}\n", Value::from(arguments));
+    append("RIG_HOOK_LOG", || Ok(Value::from(arguments).to_string()))
+}
+
+/// The first number of schedstat is the time on a CPU, of this program's only thread.
+fn record_cpu() -> io::Result<()> {
+    append("RIG_HOOK_CPU", || {
+        let statistics = fs::read_to_string("/proc/self/schedstat")?;
+        Ok(statistics.split_whitespace().next().unwrap_or("0").to_owned())
+    })
+}
+
+/// Adds a line to the file that a variable names. One write to a file opened for appending, so that lines of calls at
+/// the same time do not mix.
+fn append(variable: &str, line: impl FnOnce() -> io::Result<String>) -> io::Result<()> {
+    let Ok(file) = env::var(variable) else { return Ok(()) };
+    let line = line()? + "\n";
     OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
 }
 
