@@ -243,3 +243,6 @@ async fn finished<T>(task: tokio::task::JoinHandle<T>) -> T {
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
+
+#[cfg(test)]
+mod tests;
