@@ -109,12 +109,7 @@ pub const RULES: &[Rule] = &[
     rule("reserved-address", Warning, "a public CA certifies no such address", names::reserved_address),
     read("duplicate-certificate", Error, "two lines declare one certificate with different names"),
     read("repeated-certificate", Warning, "two lines declare one certificate with the same names"),
-    rule(
-        "covered-by-wildcard",
-        Error,
-        "a wildcard of the certificate covers a name",
-        names::covered_by_wildcard,
-    ),
+    rule("covered-by-wildcard", Error, "a wildcard covers the name too", names::covered_by_wildcard),
     rule("same-names", Warning, "two certificates have the same names", names::same_names),
     rule("too-many-names", Error, "the profile allows fewer names", limits::too_many_names),
     rule("address-profile", Error, "the profile allows no addresses", limits::address_profile),
@@ -123,7 +118,7 @@ pub const RULES: &[Rule] = &[
     rule(
         "wildcard-without-dns",
         Error,
-        "only DNS challenges can validate a wildcard",
+        "a wildcard is validated over DNS only",
         challenges::wildcard_without_dns,
     ),
     rule("hook-not-executable", Error, "a hook is not an executable file", hooks::not_executable),
