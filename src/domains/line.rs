@@ -38,12 +38,13 @@ pub(super) fn parse(
     for place in words.names.iter().cloned() {
         match word::name(&written(&place), &place) {
             Ok(identifier) => names.push((identifier, place)),
-            Err(found_here) => found.push(found_here),
+            Err(fault) => found.push(fault),
         }
     }
-    let name = words.certificate_name(&names, &span, found);
-    if let Some((primary, place)) = names.first() {
-        let length = primary.to_string().len();
+    let primary = names.first().filter(|(_, place)| words.names.first() == Some(place));
+    let name = words.certificate_name(primary, &span, found);
+    if let Some((identifier, place)) = primary {
+        let length = identifier.value().len();
         // X.520 gives a common name 64 characters.
         if length > 64 {
             found.push(fault::long_common_name(length, place.clone()));
@@ -111,7 +112,7 @@ impl Words {
     /// The alias, or else the first name; nothing when neither can name a certificate, and `found` then says why.
     fn certificate_name(
         &self,
-        names: &[(Identifier, Span)],
+        primary: Option<&(Identifier, Span)>,
         line: &Span,
         found: &mut Vec<Diagnostic>,
     ) -> Option<CertName> {
@@ -128,9 +129,9 @@ impl Words {
                 if written(first).starts_with("*.") {
                     Err(fault::alias_required(first.clone()))
                 } else {
-                    let (primary, place) = names.first().filter(|(_, place)| place == first)?;
+                    let (identifier, place) = primary?;
                     // An address is kept under what was written, as dehydrated does; a name under its A-labels.
-                    let name = match primary {
+                    let name = match identifier {
                         Identifier::Dns(name) => Cow::Borrowed(name.as_str()),
                         Identifier::Ip(_) => written(place),
                     };
@@ -144,16 +145,18 @@ impl Words {
 
 /// Keeps each name's first mention.
 fn drop_duplicates(names: &mut Vec<(Identifier, Span)>, found: &mut Vec<Diagnostic>) {
-    if names.len() < 2 {
+    let mut seen = HashSet::with_capacity(names.len());
+    let is_new: Vec<_> = names.iter().map(|(identifier, _)| seen.insert(identifier)).collect();
+    if is_new.iter().all(|is_new| *is_new) {
         return;
     }
-    let mut seen = HashSet::with_capacity(names.len());
+    let mut is_new = is_new.into_iter();
     names.retain(|(identifier, place)| {
-        let is_new = seen.insert(identifier.clone());
-        if !is_new {
+        let is_kept = is_new.next().unwrap_or(true);
+        if !is_kept {
             found.push(fault::duplicate_name(identifier, place.clone()));
         }
-        is_new
+        is_kept
     });
 }
 

@@ -62,21 +62,6 @@ pub struct Rule {
     pub check: Option<fn(&Facts) -> Vec<Diagnostic>>,
 }
 
-impl Rule {
-    const fn reading(id: &'static str, severity: Severity, summary: &'static str) -> Self {
-        Self { id, severity, summary, check: None }
-    }
-
-    const fn facts(
-        id: &'static str,
-        severity: Severity,
-        summary: &'static str,
-        check: fn(&Facts) -> Vec<Diagnostic>,
-    ) -> Self {
-        Self { id, severity, summary, check: Some(check) }
-    }
-}
-
 /// Applies every rule that looks at facts, and sorts what was found by place; what has no place comes last.
 #[must_use]
 pub fn check(facts: &Facts) -> Vec<Diagnostic> {
@@ -95,85 +80,63 @@ pub fn sort(diagnostics: &mut [Diagnostic]) {
     });
 }
 
-/// Every rule by subject: lines, names, certificates, challenges, hooks.
+/// Every rule by subject: lines, words, certificates, challenges, hooks.
 pub const RULES: &[Rule] = &[
-    Rule::reading("alias-required", Error, "a wildcard is first on its line, and the line has no alias"),
-    Rule::reading("empty-alias", Error, "nothing follows `>`"),
-    Rule::reading("no-name", Error, "a line has an alias and no names"),
-    Rule::reading("several-aliases", Error, "a line has more than one alias"),
-    Rule::reading("trailing-comment", Error, "a comment follows names on their line"),
-    Rule::reading("unicode-blank", Error, "a character looks like a blank and is none"),
-    Rule::reading("unsafe-alias", Error, "an alias leaves the certificate directory or is no path"),
-    Rule::reading("wildcard-alias", Error, "an alias begins with `*.`"),
-    Rule::reading("bad-ip", Error, "what follows `ip:` is not an address"),
-    Rule::reading("bare-ip", Error, "an address lacks `ip:`"),
-    Rule::reading("comma", Error, "names are separated by commas"),
-    Rule::reading("control-character", Error, "a word has a control character"),
-    Rule::reading("duplicate-name", Warning, "a name is twice on a line"),
-    Rule::reading("invalid-name", Error, "a word is not a DNS name"),
-    Rule::reading("long-common-name", Warning, "a first name is longer than a common name can be"),
-    Rule::reading("not-utf8", Error, "a word has bytes that are not UTF-8"),
-    Rule::reading("port", Error, "a name has a port"),
-    Rule::reading("stray-wildcard", Error, "a `*` is not the whole first label"),
-    Rule::reading("trailing-dot", Error, "a name ends with a dot"),
-    Rule::reading("underscore", Error, "a name has an underscore"),
-    Rule::reading("url", Error, "a word is a URL or a path"),
-    Rule::facts(
-        "no-public-suffix",
-        Warning,
-        "a public CA is asked for a name outside the public DNS",
-        names::no_public_suffix,
-    ),
-    Rule::facts(
-        "private-suffix",
-        Warning,
-        "a name is a suffix below which a company registers names",
-        names::private_suffix,
-    ),
-    Rule::facts("public-suffix", Error, "a name is a registry's suffix, as `co.uk`", names::public_suffix),
-    Rule::facts(
-        "reserved-address",
-        Warning,
-        "a public CA is asked for an address that is not public",
-        names::reserved_address,
-    ),
-    Rule::reading("duplicate-certificate", Error, "two lines declare one certificate with different names"),
-    Rule::reading("repeated-certificate", Warning, "two lines declare one certificate with the same names"),
-    Rule::facts(
-        "covered-by-wildcard",
-        Error,
-        "a name is covered by a wildcard of the same certificate",
-        names::covered_by_wildcard,
-    ),
-    Rule::facts("same-names", Warning, "two certificates have the same names", names::same_names),
-    Rule::facts(
-        "too-many-names",
-        Error,
-        "a certificate has more names than its profile allows",
-        limits::too_many_names,
-    ),
-    Rule::facts(
-        "address-profile",
-        Error,
-        "a certificate has addresses and its profile allows none",
-        limits::address_profile,
-    ),
-    Rule::facts(
-        "address-with-dns",
-        Error,
-        "an address is to be validated over DNS",
-        challenges::address_with_dns,
-    ),
-    Rule::facts("dns-without-hook", Error, "no hook answers the DNS challenge", challenges::dns_without_hook),
-    Rule::facts(
+    read("alias-required", Error, "a wildcard is first on its line, and the line has no alias"),
+    read("empty-alias", Error, "nothing follows `>`"),
+    read("no-name", Error, "a line has an alias and no names"),
+    read("several-aliases", Error, "a line has more than one alias"),
+    read("trailing-comment", Error, "a comment follows names on their line"),
+    read("unicode-blank", Error, "a character looks like a blank and is none"),
+    read("unsafe-alias", Error, "an alias leaves the certificate directory or is no path"),
+    read("wildcard-alias", Error, "an alias begins with `*.`"),
+    read("bad-ip", Error, "what follows `ip:` is not an address"),
+    read("bare-ip", Error, "an address lacks `ip:`"),
+    read("comma", Error, "names are separated by commas"),
+    read("control-character", Error, "a word has a control character"),
+    read("duplicate-name", Warning, "a name is twice on a line"),
+    read("invalid-name", Error, "a word is not a DNS name"),
+    read("long-common-name", Warning, "a first name is longer than a common name can be"),
+    read("not-utf8", Error, "a word has bytes that are not UTF-8"),
+    read("port", Error, "a name has a port"),
+    read("stray-wildcard", Error, "a `*` is not the whole first label"),
+    read("trailing-dot", Error, "a name ends with a dot"),
+    read("underscore", Error, "a name has an underscore"),
+    read("url", Error, "a word is a URL or a path"),
+    rule("no-public-suffix", Warning, "a public CA certifies no such name", names::no_public_suffix),
+    rule("private-suffix", Warning, "a name is a company's suffix, as `github.io`", names::private_suffix),
+    rule("public-suffix", Error, "a name is a registry's suffix, as `co.uk`", names::public_suffix),
+    rule("reserved-address", Warning, "a public CA certifies no such address", names::reserved_address),
+    read("duplicate-certificate", Error, "two lines declare one certificate with different names"),
+    read("repeated-certificate", Warning, "two lines declare one certificate with the same names"),
+    rule("covered-by-wildcard", Error, "a wildcard covers the name too", names::covered_by_wildcard),
+    rule("same-names", Warning, "two certificates have the same names", names::same_names),
+    rule("too-many-names", Error, "the profile allows fewer names", limits::too_many_names),
+    rule("address-profile", Error, "the profile allows no addresses", limits::address_profile),
+    rule("address-with-dns", Error, "DNS challenges cannot validate addresses", challenges::address_with_dns),
+    rule("dns-without-hook", Error, "no hook answers the DNS challenge", challenges::dns_without_hook),
+    rule(
         "wildcard-without-dns",
         Error,
-        "a wildcard is to be validated without DNS",
+        "a wildcard is validated over DNS only",
         challenges::wildcard_without_dns,
     ),
-    Rule::facts("hook-not-executable", Error, "a hook is not an executable file", hooks::not_executable),
-    Rule::facts("missing-hook", Error, "a hook does not exist", hooks::missing),
+    rule("hook-not-executable", Error, "a hook is not an executable file", hooks::not_executable),
+    rule("missing-hook", Error, "a hook does not exist", hooks::missing),
 ];
+
+const fn read(id: &'static str, severity: Severity, summary: &'static str) -> Rule {
+    Rule { id, severity, summary, check: None }
+}
+
+const fn rule(
+    id: &'static str,
+    severity: Severity,
+    summary: &'static str,
+    check: fn(&Facts) -> Vec<Diagnostic>,
+) -> Rule {
+    Rule { id, severity, summary, check: Some(check) }
+}
 
 #[cfg(test)]
 mod tests;

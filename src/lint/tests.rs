@@ -61,7 +61,7 @@ fn finds_names_covered_by_a_wildcard() {
 #[test]
 fn finds_the_same_names_twice() {
     assert_eq!(
-        found("a.example b.example\nc.example\nb.example A.example > x\na.example\n"),
+        found("a.example b.example\nc.example\nb.example A.example > x\nd.example\n"),
         ["warning same-names `x` has the same names as `a.example`"]
     );
 }

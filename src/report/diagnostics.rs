@@ -124,7 +124,7 @@ impl<'a> Lines<'a> {
 }
 
 /// Bytes in front of a finding, and behind it, up to which its line is shown. Only 140 columns of it are.
-const FURTHEST: usize = 40_000;
+const FURTHEST: usize = 8_000;
 
 #[cfg(test)]
 mod tests {
