@@ -478,20 +478,16 @@ impl Setting for Proxy {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         let known = matches!(scheme, Some("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"));
         if !known || url::Url::parse(text).is_err() {
-            return Err(form::<Self>(text));
+            return Err(form::<Self>(&without_password(text)));
         }
         Ok(Self::Url(text.to_owned()))
     }
 
-    /// Without what stands before the `@`: a proxy's password is nobody's business.
     fn write(&self) -> String {
         match self {
             Self::Environment => "environment".to_owned(),
             Self::None => "none".to_owned(),
-            Self::Url(url) => match (url.find("://"), url.rfind('@')) {
-                (Some(scheme), Some(at)) => format!("{}[secret]{}", &url[..scheme + 3], &url[at..]),
-                _ => url.clone(),
-            },
+            Self::Url(url) => without_password(url),
         }
     }
 }
@@ -543,8 +539,43 @@ impl Setting for Chaining {
     }
 }
 
+impl Setting for Operation {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "an operation of a hook";
+    const WORDS: &'static [&'static str] = &[
+        "startup_hook",
+        "generate_csr",
+        "deploy_challenge",
+        "clean_challenge",
+        "invalid_challenge",
+        "sync_cert",
+        "deploy_cert",
+        "deploy_ocsp",
+        "unchanged_cert",
+        "request_failure",
+        "exit_hook",
+    ];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        text.parse().map_err(|_| SettingError::Word { text: text.to_owned(), words: Self::WORDS })
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// In the order of the words.
 const CHAINING: [Chaining; 3] = [Chaining::Name, Chaining::Certificate, Chaining::Batch];
+
+/// A proxy's URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}[secret]{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
 
 /// Makes [`Setting`]s readable by clap, which asks for `FromStr`.
 macro_rules! from_str {
@@ -570,4 +601,62 @@ fn word(text: &str, words: &'static [&'static str]) -> Result<usize, SettingErro
 
 fn form<T: Setting>(text: &str) -> SettingError {
     SettingError::Form { text: text.to_owned(), expected: T::EXPECTED }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error<T: Setting + fmt::Debug>(text: &str) -> String {
+        T::read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        fn inverse<T: Setting + PartialEq + fmt::Debug>() {
+            for word in T::WORDS {
+                let value = T::read(word).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(value.write(), *word);
+            }
+        }
+        inverse::<KeyType>();
+        inverse::<ChallengeType>();
+        inverse::<IpVersion>();
+        inverse::<MacAlgorithm>();
+        inverse::<Format>();
+        inverse::<Chaining>();
+        inverse::<Operation>();
+        let operations: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
+        assert_eq!(Operation::WORDS, operations);
+        let kinds: Vec<_> = KeyType::ALL.iter().map(KeyType::to_string).collect();
+        assert_eq!(KeyType::WORDS, kinds);
+    }
+
+    #[test]
+    fn a_port_alone_means_all_addresses() {
+        let listen = |text| Listen::read(text).unwrap().write();
+        assert_eq!(listen("80"), "[::]:80");
+        assert_eq!(listen(":80"), "[::]:80");
+        assert_eq!(listen("127.0.0.1:5002"), "127.0.0.1:5002");
+        assert_eq!(
+            error::<Listen>("localhost:80"),
+            "`localhost:80` is not an address and a port such as `[::]:80`, or a port"
+        );
+    }
+
+    #[test]
+    fn a_contact_is_one_plain_address() {
+        assert_eq!(Contact::read("mailto:ops@example.org").unwrap().url(), "mailto:ops@example.org");
+        for bad in ["ops", "@example.org", "a@b@c", "a@b,c@d", "a@b?subject=x", "a b@c"] {
+            assert_eq!(error::<Contact>(bad), format!("`{bad}` is not an e-mail address"));
+        }
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        let proxy = Proxy::read("http://me:pass@proxy.example:3128").unwrap();
+        assert_eq!(proxy, Proxy::Url("http://me:pass@proxy.example:3128".to_owned()));
+        assert_eq!(proxy.write(), "http://[secret]@proxy.example:3128");
+        assert!(!error::<Proxy>("ftp://me:pass@proxy.example").contains("pass@"));
+    }
 }
