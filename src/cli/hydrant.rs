@@ -1,4 +1,6 @@
 //! The command line of `hydrant`: clap's types and the help texts, nothing else.
+#![expect(clippy::doc_markdown, reason = "the comments are help texts, shown as they are")]
+#![expect(clippy::struct_excessive_bools, reason = "flags are independent of each other")]
 
 use std::path::PathBuf;
 
@@ -232,8 +234,8 @@ pub struct Run {
     /// Do nothing when any line of the list has a fault
     #[arg(long)]
     pub strict: bool,
+    /// Some of the certificates.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take it for the help of the command")]
     pub selection: Selection,
 }
 
@@ -246,8 +248,8 @@ pub struct Plan {
     /// Let hooks choose names and requests, as a run would
     #[arg(long)]
     pub with_hooks: bool,
+    /// Some of the certificates.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take it for the help of the command")]
     pub selection: Selection,
 }
 
@@ -370,8 +372,8 @@ pub enum Account {
 /// `deliver`
 #[derive(Clone, Debug, Default, Args)]
 pub struct Deliver {
+    /// Some of the certificates.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take it for the help of the command")]
     pub selection: Selection,
 }
 

@@ -138,8 +138,8 @@ impl Default for CertificateSettings {
             webroot: None,
             http_listen: None,
             tls_alpn_listen: None,
-            order_timeout: Duration::from_secs(300),
-            validation_timeout: Duration::from_secs(300),
+            order_timeout: Duration::from_mins(5),
+            validation_timeout: Duration::from_mins(5),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod duration;
 pub mod environment;
 pub mod file;
+mod flags;
 mod nearest;
 mod node;
 pub mod pattern;

@@ -1,8 +1,7 @@
 //! Which of the known words a person may have meant.
 
-/// The candidate that differs least from `word`, if it is near enough to be a slip of the pen.
-#[must_use]
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that differs fewest from `word`, if it is near enough to be a slip of the pen.
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(LONGEST).collect();
     let allowed = (word.len() / 3).clamp(1, 3);
     candidates
@@ -13,9 +12,16 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// What to do about an unknown word: the nearest of those there are, else all of them.
+pub(super) fn suggestion(word: &str, words: &[&str]) -> String {
+    match nearest(word, words.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it can be {}", one_of(words)),
+    }
+}
+
 /// `` `a`, `b`, or `c` ``.
-#[must_use]
-pub fn one_of(words: &[&str]) -> String {
+pub(super) fn one_of(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
@@ -36,11 +42,11 @@ fn distance(word: &[char], candidate: &str) -> usize {
         let mut current = vec![i];
         for j in 1..=candidate.len() {
             let replaced = last[j - 1] + usize::from(!same(word[i - 1], candidate[j - 1]));
-            let mut least = replaced.min(last[j] + 1).min(current[j - 1] + 1);
+            let mut fewest = replaced.min(last[j] + 1).min(current[j - 1] + 1);
             if i > 1 && j > 1 && word[i - 1] == candidate[j - 2] && word[i - 2] == candidate[j - 1] {
-                least = least.min(before[j - 2] + 1);
+                fewest = fewest.min(before[j - 2] + 1);
             }
-            current.push(least);
+            current.push(fewest);
         }
         before = std::mem::replace(&mut last, current);
     }

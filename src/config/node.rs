@@ -14,16 +14,16 @@ use serde::de::{
 
 /// One piece of what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub(super) struct Node {
     /// Its number, in the order they were written: a map or list before what is in it, a key before its value.
-    pub id: usize,
+    pub(super) id: usize,
     /// What it is.
-    pub kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// What a [`Node`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Nothing, or `~`.
     Null,
     /// A text, number or truth value, as it was written.
@@ -38,16 +38,16 @@ pub enum Kind {
 
 /// Something that keeps a piece from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub(super) struct Fault {
     /// The piece's number.
-    pub node: usize,
+    pub(super) node: usize,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub(super) problem: Problem,
 }
 
 /// What is wrong with a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub(super) enum Problem {
     /// A text that is no such value: the sentence that says so, the text included.
     BadValue(String),
     /// A key that was there before.
@@ -73,8 +73,7 @@ pub enum Problem {
 
 impl Node {
     /// The text, if it is one.
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(text) | Kind::Words(text) => Some(text),
             _ => None,
@@ -82,16 +81,14 @@ impl Node {
     }
 
     /// The keys and list positions that lead to the piece with number `id`, as `hooks[0].command`.
-    #[must_use]
-    pub fn path_to(&self, id: usize) -> String {
+    pub(super) fn path_to(&self, id: usize) -> String {
         let mut path = String::new();
         self.descend(id, &mut path);
         path
     }
 
     /// The piece with number `id`.
-    #[must_use]
-    pub fn find(&self, id: usize) -> Option<&Self> {
+    pub(super) fn find(&self, id: usize) -> Option<&Self> {
         if self.id == id {
             return Some(self);
         }
@@ -105,8 +102,7 @@ impl Node {
     }
 
     /// The key and the value that `keys` lead to, one below the other.
-    #[must_use]
-    pub fn entry(&self, keys: &[&str]) -> Option<(&Self, &Self)> {
+    pub(super) fn entry(&self, keys: &[&str]) -> Option<(&Self, &Self)> {
         let (first, rest) = keys.split_first()?;
         let Kind::Map(entries) = &self.kind else { return None };
         let (key, value) = entries.iter().find(|(key, _)| key.text() == Some(first))?;
@@ -153,7 +149,7 @@ impl Node {
 /// Reads `root`, and every fault in it in the order of the text. What has a fault is left out of the result.
 ///
 /// `known` are faults found before; their pieces are left out too.
-pub fn read<T: DeserializeOwned + Default>(root: &Node, known: Vec<Fault>) -> (T, Vec<Fault>) {
+pub(super) fn read<T: DeserializeOwned + Default>(root: &Node, known: Vec<Fault>) -> (T, Vec<Fault>) {
     let mut faults = known;
     let mut left_out: BTreeSet<usize> = faults.iter().map(|fault| fault.node).collect();
     let result = loop {
@@ -276,14 +272,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Deserializer<'a> for Reader<'a> {
+impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Error;
 
-    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.visit_any(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node.kind {
             Kind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -291,7 +287,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         .map_err(|error| error.at(self.node.id))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         visitor: V,
@@ -299,7 +295,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         visitor.visit_newtype_struct(self).map_err(|error| error.at(self.node.id))
     }
 
-    fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Kind::Words(text) = &self.node.kind else { return self.visit_any(visitor) };
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
         let items = words.map(StrDeserializer::<Error>::new);

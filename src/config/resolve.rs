@@ -10,8 +10,9 @@ use super::ca::Ca;
 use super::certificate::replace;
 use super::environment::Environment;
 use super::file::{self, Overrides, Settings};
-use super::nearest::{nearest, one_of};
-use super::setting::{IpVersion, List, MacAlgorithm, Text};
+use super::flags;
+use super::nearest::suggestion;
+use super::setting::{List, MacAlgorithm, Text};
 use super::yaml::Document;
 use super::{Config, DomainsSource};
 use crate::cli::hydrant::{Arguments, Command, Options};
@@ -84,7 +85,7 @@ pub fn resolve(
     let file_dir = path.as_deref().and_then(Path::parent).unwrap_or(current_dir);
 
     let mut resolver = Resolver {
-        flags: from_options(&arguments.options).relative_to(current_dir),
+        flags: flags::settings(&arguments.options).relative_to(current_dir),
         environment: environment_settings.relative_to(current_dir),
         file: file_settings.relative_to(file_dir),
         eab_kid: environment.eab_kid().map(str::to_owned),
@@ -116,14 +117,11 @@ fn read_file(options: &Options, environment: &Environment) -> Result<Option<(Pat
         None => (USUAL_PLACES.iter().map(PathBuf::from).collect(), false),
     };
     for path in places {
-        match std::fs::read(&path) {
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => return Ok(Some((path, text))),
-                Err(_) => {
-                    let message = format!("`{}` is not UTF-8", path.display());
-                    return Err(Diagnostic::error("config-file", None, message));
-                }
-            },
+        // read_to_string's own message for bytes that are no text names neither the file nor the encoding.
+        let text = std::fs::read(&path)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8")));
+        match text {
+            Ok(text) => return Ok(Some((path, text))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {}
             Err(error) => {
                 let message = format!("cannot read `{}`: {error}", path.display());
@@ -265,13 +263,8 @@ impl Resolver {
             for name in chosen.iter().filter(|name| !hook_names.contains(name)) {
                 let unknown = format!("`certificates.\"{pattern}\".hooks`: there is no hook called `{name}`");
                 self.error("hook-name", &["certificates", pattern.as_str(), "hooks"], &unknown);
-                self.help(&match nearest(name, hook_names.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        let names: Vec<&str> = hook_names.iter().map(String::as_str).collect();
-                        format!("there is {}", one_of(&names))
-                    }
-                });
+                let words: Vec<&str> = hook_names.iter().map(String::as_str).collect();
+                self.help(&suggestion(name, &words));
             }
             // In the order in which hooks are called.
             let chosen = hook_names.iter().filter(|name| chosen.contains(name)).cloned().collect();
@@ -300,7 +293,11 @@ impl Resolver {
         let mut twin_of = |ca: &Ca, keys: &[&str]| {
             let twin = named.clone().or_else(|| ca.staging_twin());
             if twin.is_none() {
-                self.error("no-staging-ca", keys, &format!("{why} needs a staging CA, and none is known for `{ca}`"));
+                self.error(
+                    "no-staging-ca",
+                    keys,
+                    &format!("{why} needs a staging CA, and none is known for `{ca}`"),
+                );
                 self.help("name it with `staging_ca` or HYDRANT_STAGING_CA");
             }
             twin.unwrap_or_else(|| ca.clone())
@@ -350,54 +347,6 @@ impl DomainsSource {
     }
 }
 
-/// The command line in the file's words.
-fn from_options(options: &Options) -> Settings {
-    let ip_version = match (options.ipv4, options.ipv6) {
-        (true, _) => Some(IpVersion::V4),
-        (false, true) => Some(IpVersion::V6),
-        (false, false) => None,
-    };
-    let external_account = file::ExternalAccount {
-        kid: options.eab_kid.clone(),
-        hmac_key_file: options.eab_hmac_key_file.clone(),
-        ..file::ExternalAccount::default()
-    };
-    Settings {
-        base_dir: options.base_dir.clone(),
-        domains: options.domains.clone(),
-        certs_dir: options.certs_dir.clone(),
-        ca: options.ca.clone().map(Text),
-        staging: options.staging.then_some(Text(true)),
-        ca_roots: list(options.ca_roots.iter().cloned()),
-        insecure: options.insecure.then_some(Text(true)),
-        accept_terms: options.accept_terms.then_some(Text(true)),
-        contacts: list(options.contact.iter().cloned().map(Text)),
-        account_key: options.account_key.clone(),
-        external_account: Some(external_account).filter(|said| *said != file::ExternalAccount::default()),
-        ip_version: ip_version.map(Text),
-        proxy: options.proxy.clone().map(Text),
-        hooks: list(options.hook.iter().map(file::Hook::program)),
-        challenge: options.challenge.clone().map(Text),
-        webroot: options.webroot.clone(),
-        http_listen: options.http_listen.map(Text),
-        tls_alpn_listen: options.tls_alpn_listen.map(Text),
-        key_type: options.key_type.map(Text),
-        reuse_key: options.reuse_key.map(Text),
-        profile: options.profile.clone(),
-        preferred_chain: options.preferred_chain.clone(),
-        renew_before: options.renew_before.map(Text),
-        jobs: options.jobs.map(Text),
-        format: options.format.map(Text),
-        ..Settings::default()
-    }
-}
-
-/// A flag that was not given says nothing, not "none".
-fn list<T>(items: impl Iterator<Item = T>) -> Option<List<T>> {
-    let items: Vec<T> = items.collect();
-    (!items.is_empty()).then_some(List(items))
-}
-
 fn hook_settings(hook: file::Hook) -> HookSettings {
     let name = hook.name();
     let hook = hook.0;
@@ -425,5 +374,5 @@ fn staging_twin(directory: &Path) -> PathBuf {
 const USUAL_PLACES: [&str; 2] = ["hydrant.yml", "/etc/hydrant/hydrant.yml"];
 
 /// DNS providers take minutes, and hooks wait for them.
-const HOOK_TIMEOUT: Duration = Duration::from_secs(600);
+const HOOK_TIMEOUT: Duration = Duration::from_mins(10);
 const HOOK_RETRIES: u32 = 2;

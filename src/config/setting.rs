@@ -46,6 +46,7 @@ pub trait Setting: Sized {
     }
 
     /// What an editor should know.
+    #[must_use]
     fn schema() -> Schema {
         if Self::WORDS.is_empty() {
             json_schema!({ "type": "string" })
@@ -72,11 +73,7 @@ impl<'de, T: Setting> Deserialize<'de> for Text<T> {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
                 T::read(text).map_err(|error| {
-                    if T::WORDS.is_empty() {
-                        E::custom(error)
-                    } else {
-                        E::unknown_variant(text, T::WORDS)
-                    }
+                    if T::WORDS.is_empty() { E::custom(error) } else { E::unknown_variant(text, T::WORDS) }
                 })
             }
         }

@@ -7,9 +7,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor,
+};
 
-use super::nearest::{nearest, one_of};
+use super::nearest::suggestion;
 use super::node::{self, Fault, Kind, Node, Problem};
 use crate::diagnostic::{Diagnostic, Source, Span};
 
@@ -36,6 +38,7 @@ impl Document {
     }
 
     /// Reads it, and everything that is wrong with it. What has a fault is left out of the result.
+    #[must_use]
     pub fn read<T: DeserializeOwned + Default>(&self) -> (T, Vec<Diagnostic>) {
         let mut doubtful = Vec::new();
         check_keys(&self.root, &mut doubtful);
@@ -63,23 +66,9 @@ impl Document {
         if fault.problem != Problem::DuplicateKey {
             return diagnostic;
         }
-        match self.first_of(&self.root, fault.node).and_then(|first| self.span_of(first)) {
+        match first_of(&self.root, fault.node).and_then(|first| self.span_of(first)) {
             Some(first) => diagnostic.with_help(format!("it is already there in line {}", first.start().0)),
             None => diagnostic,
-        }
-    }
-
-    /// The key that the duplicate with number `id` repeats.
-    fn first_of<'a>(&self, below: &'a Node, id: usize) -> Option<&'a Node> {
-        match &below.kind {
-            Kind::Null | Kind::Scalar(_) | Kind::Words(_) => None,
-            Kind::List(items) => items.iter().find_map(|item| self.first_of(item, id)),
-            Kind::Map(entries) => {
-                let Some((duplicate, _)) = entries.iter().find(|(key, _)| key.id == id) else {
-                    return entries.iter().find_map(|(_, value)| self.first_of(value, id));
-                };
-                entries.iter().map(|(key, _)| key).find(|key| key.text() == duplicate.text())
-            }
         }
     }
 
@@ -98,8 +87,7 @@ impl Document {
 }
 
 /// What a person is told about a fault at `path`.
-#[must_use]
-pub fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnostic {
+pub(super) fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnostic {
     match &fault.problem {
         Problem::BadValue(why) => Diagnostic::error("bad-value", span, format!("`{path}`: {why}")),
         Problem::DuplicateKey => Diagnostic::error("duplicate-key", span, format!("`{path}` is set twice")),
@@ -110,7 +98,9 @@ pub fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnostic {
         Problem::MissingKey(key) if path.is_empty() => {
             Diagnostic::error("missing-key", span, format!("`{key}` is missing"))
         }
-        Problem::MissingKey(key) => Diagnostic::error("missing-key", span, format!("`{path}` has no `{key}`")),
+        Problem::MissingKey(key) => {
+            Diagnostic::error("missing-key", span, format!("`{path}` has no `{key}`"))
+        }
         Problem::OddKey => Diagnostic::error("bad-key", span, format!("`{path}`: a key is a single word")),
         Problem::UnknownKey(keys) => {
             let unknown = format!("`{path}` is not a setting");
@@ -128,14 +118,6 @@ pub fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnostic {
     }
 }
 
-/// The nearest word, or all of them.
-fn suggestion(word: &str, words: &[&str]) -> String {
-    match nearest(word, words.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it can be {}", one_of(words)),
-    }
-}
-
 fn syntax_error(source: &Arc<Source>, error: &serde_yaml::Error) -> Diagnostic {
     let span = error.location().map(|location| {
         let start = byte_offset(&source.text, location.index());
@@ -145,6 +127,20 @@ fn syntax_error(source: &Arc<Source>, error: &serde_yaml::Error) -> Diagnostic {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     Diagnostic::error("yaml-syntax", span, format!("not YAML: {message}"))
+}
+
+/// The key that the duplicate with number `id` repeats.
+fn first_of(below: &Node, id: usize) -> Option<&Node> {
+    match &below.kind {
+        Kind::Null | Kind::Scalar(_) | Kind::Words(_) => None,
+        Kind::List(items) => items.iter().find_map(|item| first_of(item, id)),
+        Kind::Map(entries) => {
+            let Some((duplicate, _)) = entries.iter().find(|(key, _)| key.id == id) else {
+                return entries.iter().find_map(|(_, value)| first_of(value, id));
+            };
+            entries.iter().map(|(key, _)| key).find(|key| key.text() == duplicate.text())
+        }
+    }
 }
 
 /// Finds keys that are there twice, everywhere, and keys that are no words.
