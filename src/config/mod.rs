@@ -1,1 +1,198 @@
 //! What the program runs on: `hydrant.yml`, environment and flags, resolved once.
+//!
+//! A front door ends in a [`Config`]. What differs between doors is in it as plain values, so that nothing behind it
+//! asks which door it was.
+
+pub mod account;
+pub mod ca;
+pub mod certificate;
+pub mod duration;
+pub mod environment;
+pub mod file;
+mod flags;
+mod nearest;
+mod node;
+pub mod pattern;
+pub mod resolve;
+pub mod setting;
+pub mod yaml;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use account::{AccountSettings, ExternalAccount};
+pub use ca::Ca;
+pub use certificate::{CertificateSettings, Certificates};
+pub use pattern::Pattern;
+pub use resolve::{Resolved, load};
+pub use setting::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
+
+use crate::hook::HookSettings;
+use crate::identifier::CertName;
+
+/// Everything a run needs to know, with all defaults applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The directory below which everything is kept; absolute.
+    pub base_dir: PathBuf,
+    /// Where certificates and their keys are kept.
+    pub certs_dir: PathBuf,
+    /// Where account keys are kept.
+    pub accounts_dir: PathBuf,
+    /// Where certificates that answer tls-alpn-01 are put for a TLS server to find.
+    pub alpn_dir: PathBuf,
+    /// Where the ledger is.
+    pub state_dir: PathBuf,
+    /// Where the list of certificates comes from.
+    pub domains: DomainsSource,
+    /// The configuration file, if there is one; hooks are told.
+    pub config_path: Option<PathBuf>,
+    /// How to reach the CA.
+    pub network: Network,
+    /// Who we are to the CA.
+    pub account: AccountSettings,
+    /// All hooks, in the order they are called.
+    pub hooks: Vec<HookSettings>,
+    /// How many certificates are in work at once; at least 1.
+    pub jobs: usize,
+    /// Whether certificates are worked on one after the other.
+    pub hook_sequence: HookSequence,
+    /// What the failure of one certificate means for those behind it.
+    pub on_failure: OnFailure,
+    /// Whether a certificate that failed is left alone for a while.
+    pub backoff: bool,
+    /// Who decides that a certificate is due.
+    pub renewal: Renewal,
+    /// How long it is from one run to the next, if the person said.
+    pub cadence: Option<Duration>,
+    /// Go through the staging CA; store and deliver nothing. CAs are the twins already.
+    pub dry_run: bool,
+    /// What is issued is for trying out. CAs are the twins already, directories are apart from production's.
+    pub staging: bool,
+    /// What facts are printed as.
+    pub format: Format,
+    /// The one file that a run has to lock, where the door has such a thing.
+    pub lock: Option<PathBuf>,
+    /// Which exit codes a run can end with.
+    pub exit_codes: ExitCodes,
+    /// What is said about single certificates.
+    pub certificates: Certificates,
+}
+
+/// Where the list of certificates comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DomainsSource {
+    /// The command line: the names of one certificate.
+    Arguments {
+        /// Its names.
+        names: Vec<String>,
+        /// What it is kept under, if not its first name.
+        alias: Option<String>,
+    },
+    /// A file, with the drop-in directory beside it.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// How to reach the CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// PEM files with roots that the CA's TLS certificate may chain to.
+    pub roots: Vec<PathBuf>,
+    /// Trust only these.
+    pub roots_only: bool,
+    /// Do not verify the CA's TLS certificate.
+    pub insecure: bool,
+    /// The one version of IP to speak; `None` is both.
+    pub family: Option<IpVersion>,
+    /// The way there.
+    pub proxy: Proxy,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How many requests are with a CA at once; at least 1.
+    pub in_flight: usize,
+}
+
+/// Whether certificates are worked on one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookSequence {
+    /// Many at once; each keeps its own order of calls.
+    Overlapping,
+    /// One line of the list after the other, as dehydrated calls its hook.
+    Strict,
+}
+
+/// What the failure of one certificate means for those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Nothing.
+    GoOn,
+    /// They are not worked on.
+    Stop,
+}
+
+/// Who decides that a certificate is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// `renew_before` alone, in whole days left.
+    Days,
+    /// `renew_before` where it is set, else the CA's renewal window (RFC 9773), else a part of the lifetime.
+    Window,
+}
+
+/// Which exit codes a run can end with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCodes {
+    /// dehydrated's: 0, or 1 for every failure; after a signal the process ends by it.
+    Dehydrated,
+    /// hydrant's own, which tell apart what to do about a failure.
+    Hydrant,
+    /// lecertvend's: 0 or 1.
+    Lecertvend,
+}
+
+impl Config {
+    /// What a run in `base_dir` does when nobody says anything. `base_dir` is absolute.
+    #[must_use]
+    pub fn in_directory(base_dir: &Path) -> Self {
+        Self {
+            certs_dir: base_dir.join("certs"),
+            accounts_dir: base_dir.join("accounts"),
+            alpn_dir: base_dir.join("alpn-certs"),
+            state_dir: base_dir.join(".hydrant"),
+            domains: DomainsSource::Path(base_dir.join("domains.txt")),
+            base_dir: base_dir.to_owned(),
+            config_path: None,
+            network: Network {
+                roots: Vec::new(),
+                roots_only: false,
+                insecure: false,
+                family: None,
+                proxy: Proxy::Environment,
+                request_timeout: Duration::from_secs(30),
+                in_flight: 16,
+            },
+            account: AccountSettings::default(),
+            hooks: Vec::new(),
+            jobs: 256,
+            hook_sequence: HookSequence::Overlapping,
+            on_failure: OnFailure::GoOn,
+            backoff: true,
+            renewal: Renewal::Window,
+            cadence: None,
+            dry_run: false,
+            staging: false,
+            format: Format::Text,
+            lock: None,
+            exit_codes: ExitCodes::Hydrant,
+            certificates: Certificates::default(),
+        }
+    }
+
+    /// The settings of one certificate.
+    #[must_use]
+    pub fn certificate(&self, name: &CertName) -> CertificateSettings {
+        self.certificates.settings(name)
+    }
+}

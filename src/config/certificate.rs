@@ -1,0 +1,152 @@
+//! What holds for one certificate.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ca::Ca;
+use super::file::Overrides;
+use super::pattern::Pattern;
+use super::setting::ChallengeType;
+use crate::identifier::CertName;
+use crate::key::KeyType;
+
+/// Everything one certificate needs, with all defaults applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSettings {
+    /// The certification authority; the staging twin under staging and in a dry run.
+    pub ca: Ca,
+    /// The type of the key.
+    pub key_type: KeyType,
+    /// Keep the key when the certificate is renewed.
+    pub reuse_key: bool,
+    /// Ask for the TLS feature extension.
+    pub must_staple: bool,
+    /// The certificate profile to ask for.
+    pub profile: Option<String>,
+    /// How names are proved.
+    pub challenge: ChallengeType,
+    /// The names of the hooks it is given to, of those in `Config::hooks` and in their order.
+    pub hooks: Vec<String>,
+    /// The common name of the issuer that the chain should end at.
+    pub preferred_chain: Option<String>,
+    /// Renew this long before the end.
+    pub renew_before: Option<Duration>,
+    /// Who it belongs to.
+    pub owner: Option<String>,
+    /// The directory a web server hands out as `/.well-known/acme-challenge/`.
+    pub webroot: Option<PathBuf>,
+    /// Where to answer http-01 ourselves.
+    pub http_listen: Option<SocketAddr>,
+    /// Where to answer tls-alpn-01 ourselves.
+    pub tls_alpn_listen: Option<SocketAddr>,
+    /// How long to wait for the CA to issue.
+    pub order_timeout: Duration,
+    /// How long to wait for the CA to validate the names.
+    pub validation_timeout: Duration,
+}
+
+/// What is said about certificates, by how near it is to the single one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// What holds where nothing else is said.
+    pub base: CertificateSettings,
+    /// What the file says about names and globs, in its order.
+    pub patterns: Vec<(Pattern, Overrides)>,
+    /// What flags and environment say; it holds for all.
+    pub above: Overrides,
+}
+
+impl Certificates {
+    /// The settings of the certificate `name`.
+    #[must_use]
+    pub fn settings(&self, name: &CertName) -> CertificateSettings {
+        let mut settings = self.base.clone();
+        let globs = self.patterns.iter().filter(|(pattern, _)| pattern.matches(name) && !pattern.names(name));
+        let named = self.patterns.iter().filter(|(pattern, _)| pattern.names(name));
+        for (_, overrides) in globs.chain(named) {
+            settings.apply(overrides);
+        }
+        settings.apply(&self.above);
+        settings
+    }
+}
+
+impl CertificateSettings {
+    /// What is on the certificate itself, as one line of text: when it changes, the certificate is not as declared.
+    ///
+    /// The ledger keeps it, so it must not change from one version to the next.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!(
+            "ca={} key_type={} must_staple={} profile={} preferred_chain={}",
+            self.ca.directory,
+            self.key_type,
+            self.must_staple,
+            self.profile.as_deref().unwrap_or("-"),
+            self.preferred_chain.as_deref().unwrap_or("-"),
+        )
+    }
+
+    /// Takes over everything that `overrides` says.
+    pub(super) fn apply(&mut self, overrides: &Overrides) {
+        // Destructured, so that a new setting cannot be forgotten.
+        let Overrides {
+            ca,
+            challenge,
+            webroot,
+            hooks,
+            key_type,
+            reuse_key,
+            must_staple,
+            profile,
+            preferred_chain,
+            renew_before,
+            owner,
+            order_timeout,
+            validation_timeout,
+        } = overrides;
+        replace(&mut self.ca, ca.as_ref().map(|ca| ca.0.clone()));
+        replace(&mut self.challenge, challenge.as_ref().map(|challenge| challenge.0.clone()));
+        replace(&mut self.webroot, webroot.clone().map(Some));
+        replace(&mut self.key_type, key_type.as_ref().map(|key_type| key_type.0));
+        replace(&mut self.reuse_key, reuse_key.as_ref().map(|reuse| reuse.0));
+        replace(&mut self.must_staple, must_staple.as_ref().map(|must| must.0));
+        replace(&mut self.profile, profile.clone().map(Some));
+        replace(&mut self.preferred_chain, preferred_chain.clone().map(Some));
+        replace(&mut self.renew_before, renew_before.as_ref().map(|before| Some(before.0.get())));
+        replace(&mut self.owner, owner.clone().map(Some));
+        replace(&mut self.order_timeout, order_timeout.as_ref().map(|timeout| timeout.0.get()));
+        replace(&mut self.validation_timeout, validation_timeout.as_ref().map(|timeout| timeout.0.get()));
+        replace(&mut self.hooks, hooks.as_ref().map(|hooks| hooks.0.clone()));
+    }
+}
+
+impl Default for CertificateSettings {
+    fn default() -> Self {
+        Self {
+            ca: Ca::letsencrypt(),
+            key_type: KeyType::P256,
+            reuse_key: false,
+            must_staple: false,
+            profile: None,
+            challenge: ChallengeType::http_01(),
+            hooks: Vec::new(),
+            preferred_chain: None,
+            renew_before: None,
+            owner: None,
+            webroot: None,
+            http_listen: None,
+            tls_alpn_listen: None,
+            order_timeout: Duration::from_mins(5),
+            validation_timeout: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Puts `said` in the place of `value`, if anything was said.
+pub(super) fn replace<T>(value: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *value = said;
+    }
+}
