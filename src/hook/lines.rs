@@ -214,8 +214,8 @@ mod tests {
         assert!(lines.concat().ends_with("x[secret]!"), "{:?}", lines.last());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_beginning_of_a_line_is_shown_when_its_end_does_not_come() {
+    #[test]
+    fn the_beginning_of_a_line_is_shown_when_its_end_does_not_come() {
         let lines = RefCell::new(Vec::new());
         let show = |piece: Piece<'_>| lines.borrow_mut().push((piece.text.to_owned(), piece.partial));
         let redaction = Redaction::default();
@@ -224,12 +224,10 @@ mod tests {
         stream.feed(b"password: \xC3", &mut output);
         stream.show_partial(Instant::now(), &mut output);
         assert!(lines.borrow().is_empty());
-        tokio::time::advance(PARTIAL_AFTER).await;
-        stream.show_partial(Instant::now(), &mut output);
+        stream.show_partial(Instant::now() + PARTIAL_AFTER, &mut output);
         stream.feed(b"\xA4\n", &mut output);
         stream.feed(b"wait", &mut output);
-        tokio::time::advance(PARTIAL_AFTER).await;
-        stream.show_partial(Instant::now(), &mut output);
+        stream.show_partial(Instant::now() + PARTIAL_AFTER, &mut output);
         stream.feed(b"\n", &mut output);
         let expected = [("password: ", true), ("ä", false), ("wait", true)];
         let lines: Vec<_> = lines.borrow().clone();

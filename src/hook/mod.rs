@@ -43,6 +43,8 @@ mod process;
 mod program;
 mod redact;
 mod stop;
+#[cfg(test)]
+mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
