@@ -8,17 +8,18 @@
 //! intent ─▶ order ─▶ authorizations ─▶ deploy ─▶ answer ─▶ ready ─▶ clean ─▶ finalize ─▶ chain ─▶ files ─▶ links
 //! ```
 
+mod answer;
+mod clean;
 mod failure;
 
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
+pub use clean::{Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
-use crate::acme::account::Account;
-use crate::acme::challenge::Challenge;
-use crate::acme::order::{NewOrder, Order, OrderGoal, OrderStatus};
-use crate::acme::authorization::{Authorization, AuthorizationStatus};
+use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};
+use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus};
 use crate::chain::Chain;
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
@@ -212,18 +213,12 @@ impl Issuing<'_, '_> {
     /// Cleans what was deployed and gives what could not be: that stays owed, and the run says so, but the
     /// certificate is worth having all the same.
     async fn clean(&self, deployed: Vec<Owed>) -> Vec<Owed> {
-        let answers: Vec<Answer> = deployed.iter().map(|owed| owed.answer.clone()).collect();
-        if answers.is_empty() {
-            return deployed;
+        let cleaner = Cleaner { hooks: self.job.hooks, responder: self.job.responder };
+        let cleaned = cleaner.clean(&self.job.facts, deployed).await;
+        for error in &cleaned.errors {
+            self.tell(Event::CleaningFailed { name: self.job.name, error });
         }
-        self.job.responder.clean(self.job.settings, &answers).await;
-        match self.job.hooks.clean_challenges(&self.job.facts, &answers).await {
-            Ok(()) => Vec::new(),
-            Err(error) => {
-                self.tell(Event::CleaningFailed { name: self.job.name, error: &error });
-                deployed
-            }
-        }
+        cleaned.still_owed
     }
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
         let authorizations = self.job.account.authorizations(order).await?;
@@ -239,7 +234,7 @@ impl Issuing<'_, '_> {
                 return Err(IssueError::not_offered(authorization, kind));
             };
             pending.push(Pending {
-                answer: Answer::new(authorization, challenge, thumbprint)?,
+                answer: answer::to(authorization, challenge, thumbprint)?,
                 challenge: challenge.clone(),
             });
         }
@@ -267,7 +262,7 @@ impl Issuing<'_, '_> {
         let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
         self.phase(Phase::Deploying);
         if !answers.is_empty() {
-            job.responder.deploy(job.settings, &answers).await?;
+            job.responder.deploy(job.settings.challenge.as_str(), &answers)?;
             job.hooks.deploy_challenges(&job.facts, &answers, approach).await?;
         }
 
@@ -278,7 +273,7 @@ impl Issuing<'_, '_> {
         };
         let order = match job.stop.unless_stopped(validated).await.ok_or(IssueError::Stopped)? {
             Ok(order) => order,
-            Err(error) if error.is_deadline() => {
+            Err(error @ crate::acme::Error::Deadline { .. }) => {
                 let unfinished = self.name_the_slow(order).await;
                 return Err(unfinished.unwrap_or(IssueError::Acme(error)));
             }

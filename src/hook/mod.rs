@@ -262,6 +262,12 @@ impl Hooks {
         self.hooks.iter().any(|hook| hook.wants(operation))
     }
 
+    /// Whether a hook of that name is part of this run.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.hooks.iter().any(|hook| hook.name() == name)
+    }
+
     /// The names of the hooks that are called for this operation, in order.
     #[must_use]
     pub fn wanting(&self, operation: Operation) -> Vec<&str> {

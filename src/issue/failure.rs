@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::acme::authorization::{Authorization, AuthorizationStatus};
-use crate::acme::order::Order;
-use crate::acme::problem::Problem;
+use crate::acme::{Authorization, AuthorizationStatus, Order, Problem, ServerUrlError};
 use crate::chain::ChainError;
 use crate::csr::CsrError;
 use crate::hook::HookError;
@@ -29,6 +27,14 @@ pub enum IssueError {
     /// What the CA gave is not what was asked for.
     #[error("the certificate from the CA cannot be used")]
     Chain(#[from] ChainError),
+    /// The CA sent a challenge without what it takes to answer it.
+    #[error("the CA's {kind} challenge for `{name}` cannot be answered")]
+    ChallengeUnknown {
+        /// For which name.
+        name: Identifier,
+        /// Its type.
+        kind: String,
+    },
     /// The CA does not offer the challenge that was configured.
     #[error("the CA offers no {wanted} challenge for `{name}`, only {}", List(offered))]
     ChallengeNotOffered {
@@ -71,7 +77,7 @@ pub enum IssueError {
     Store(#[from] StoreError),
     /// The ledger holds an order URL that is none.
     #[error("the order URL in the ledger is not a URL")]
-    Url(#[from] url::ParseError),
+    Url(#[from] ServerUrlError),
     /// The CA did not come to a verdict in time.
     #[error("the CA did not validate {} within {} s", List(names), waited.as_secs())]
     ValidationDeadline {
@@ -112,7 +118,8 @@ impl IssueError {
     #[must_use]
     pub fn spends_the_order(&self) -> bool {
         match self {
-            Self::Chain(_) | Self::ChallengeNotOffered { .. } | Self::Csr(_) => true,
+            Self::Chain(_) | Self::ChallengeNotOffered { .. } | Self::ChallengeUnknown { .. } => true,
+            Self::AccountKey | Self::Csr(_) => true,
             Self::Invalid(_) | Self::OrderInvalid { .. } | Self::RequestLost | Self::Url(_) => true,
             Self::Acme(error) => error.problem().is_some() && !error.is_rate_limited(),
             _ => false,

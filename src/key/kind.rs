@@ -42,6 +42,23 @@ impl KeyType {
         !matches!(self, Self::P256 | Self::P384 | Self::P521)
     }
 
+    /// Whether such a key is made in microseconds, not in up to a second.
+    #[must_use]
+    pub fn is_quick(self) -> bool {
+        !self.is_rsa()
+    }
+
+    /// The algorithm in dehydrated's words, as hooks know it: `rsa`, `prime256v1`.
+    #[must_use]
+    pub fn algorithm(self) -> &'static str {
+        match self {
+            Self::P256 => "prime256v1",
+            Self::P384 => "secp384r1",
+            Self::P521 => "secp521r1",
+            _ => "rsa",
+        }
+    }
+
     /// The RSA kind of a modulus of `bits`.
     pub(crate) fn rsa(bits: usize) -> Self {
         match bits {

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::words::{List, When};
 use super::{Verbosity, error_text};
 use crate::error::Error;
-use crate::hook::HookError;
 use crate::identifier::CertName;
+use crate::issue::CleanError;
 use crate::plan::Step;
 
 /// Something that happened.
@@ -35,7 +35,7 @@ pub enum Event<'a> {
         /// The certificate.
         name: &'a CertName,
         /// Why.
-        error: &'a HookError,
+        error: &'a CleanError,
     },
     /// A hook took a certificate.
     Delivered {
