@@ -63,6 +63,15 @@ impl Chain {
         &self.leaf
     }
 
+    /// The leaf as DER, as it is revoked.
+    ///
+    /// # Errors
+    /// Never for a chain that was read: the leaf was decoded then.
+    pub fn leaf_der(&self) -> Result<Vec<u8>, ChainError> {
+        let block = pem::blocks(self.cert_pem().as_bytes()).next().ok_or(ChainError::Empty)??;
+        Ok(block.der()?.to_vec())
+    }
+
     /// The leaf as PEM: `cert.pem`.
     #[must_use]
     pub fn cert_pem(&self) -> &str {

@@ -15,7 +15,7 @@ mod failure;
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
-pub use clean::{Cleaned, Cleaner};
+pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
 use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};

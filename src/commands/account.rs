@@ -1,7 +1,9 @@
 //! `hydrant account`: the account at the CA.
 
+use time::OffsetDateTime;
+
 use super::gather::Gathered;
-use crate::acme::account::Account;
+use crate::acme::Account;
 use crate::error::{Error, ExitCode};
 use crate::key::PrivateKey;
 use crate::report::Event;
@@ -31,9 +33,9 @@ pub enum AccountAction {
 /// The CA cannot be reached or refuses; the account store cannot be read or written.
 pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitCode, Error> {
     let config = &gathered.config;
-    let store = gathered.files();
-    let ca = config.default_ca();
-    let authorities = Authorities::new(config, store, &gathered.reporter);
+    let accounts = gathered.accounts();
+    let ca = &config.everywhere().ca;
+    let authorities = Authorities::new(config, accounts, &gathered.reporter);
     if matches!(action, AccountAction::Register) {
         let registration = authorities.register(ca).await.map_err(AuthorityError::into_error)?;
         return Ok(print(gathered, &registration.account, &registration.body));
@@ -42,16 +44,15 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
     match action {
         AccountAction::Register => {}
         AccountAction::Show => {
-            let body = account.show().await.map_err(acme_error)?;
-            return Ok(print(gathered, &account, &body));
+            let details = account.show().await.map_err(acme_error)?;
+            return Ok(print(gathered, &account, &details.body));
         }
         AccountAction::Update => {
-            let body = account.update_contacts(&config.account.contacts).await.map_err(acme_error)?;
-            store
-                .save_registration(ca.directory.as_str(), account.url().as_str(), &body)
-                .await
-                .map_err(store_error)?;
-            return Ok(print(gathered, &account, &body));
+            let details = account.update_contacts(&config.account.contacts).await.map_err(acme_error)?;
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            let saved = accounts.save_registration(ca.directory.as_str(), &details.body, now).await;
+            saved.map_err(store_error)?;
+            return Ok(print(gathered, &account, &details.body));
         }
         AccountAction::Rollover { new_key } => {
             let new_key = match new_key {
@@ -59,14 +60,22 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
                 None => PrivateKey::generate(config.account.key_type).map_err(Error::failed)?,
             };
             // Both keys are kept until the CA has confirmed: a run cut off in between can still sign in.
-            store.keep_next_key(ca.directory.as_str(), &new_key.to_pem()).await.map_err(store_error)?;
-            account.rollover(&new_key).await.map_err(acme_error)?;
-            store.adopt_next_key(ca.directory.as_str()).await.map_err(store_error)?;
+            let directory = ca.directory.as_str();
+            accounts.begin_rollover(directory, &new_key.to_pem()).await.map_err(store_error)?;
+            match account.rollover(&new_key).await {
+                Ok(_) => accounts.finish_rollover(directory).await.map_err(store_error)?,
+                Err(error) => {
+                    if error.problem().is_some() {
+                        accounts.abandon_rollover(directory).await.map_err(store_error)?;
+                    }
+                    return Err(acme_error(error));
+                }
+            }
             notice(gathered, &format!("account key changed: {}", account.url()));
         }
         AccountAction::Deactivate => {
             account.deactivate().await.map_err(acme_error)?;
-            store.mark_deactivated(ca.directory.as_str()).await.map_err(store_error)?;
+            accounts.mark_deactivated(ca.directory.as_str()).await.map_err(store_error)?;
             notice(gathered, &format!("account deactivated: {}", account.url()));
         }
     }

@@ -3,15 +3,53 @@
 //! dehydrated's rules, and two more: each certificate's lease is held while its directory is tidied, and files that wait
 //! for their switch stay. Nested certificate directories are tidied too.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::gather::Gathered;
+use crate::error::{Error, ExitCode};
 use crate::ledger::Record;
+use crate::runner::store_error;
 use crate::store::StoreError;
 use crate::store::atomic::{self, FileError};
 use crate::store::files::{Accounts, FileStore, blocking, layout, lease};
+
+/// Tidies, and prints what was done.
+///
+/// # Errors
+/// The certificate directory cannot be listed.
+pub async fn run(gathered: &Gathered, delete: bool) -> Result<ExitCode, Error> {
+    let superseded = match delete {
+        true => Superseded::Delete,
+        false => Superseded::Archive(gathered.config.base_dir.join("archive")),
+    };
+    let cleanup = cleanup(gathered.files(), gathered.accounts(), &superseded).await.map_err(store_error)?;
+    let reporter = &gathered.reporter;
+    if reporter.is_json() {
+        reporter.json(&cleanup.to_json());
+    } else if !cleanup.done.is_empty() {
+        let lines: Vec<String> = cleanup.done.iter().map(ToString::to_string).collect();
+        reporter.document(&lines.join("\n"));
+    }
+    for (name, holder) in &cleanup.held {
+        reporter.aside(&format!("note: {name}: in work elsewhere ({holder}), left alone"));
+    }
+    let all_tidied = cleanup.failed.is_empty();
+    for (name, error) in cleanup.failed {
+        reporter.error(&Error::failed(NotTidied { name }).hints([error.to_string()]));
+    }
+    Ok(if all_tidied { ExitCode::Success } else { ExitCode::Failed })
+}
+
+/// A certificate whose directory could not be tidied.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: cannot be tidied")]
+struct NotTidied {
+    name: String,
+}
 
 /// What becomes of files that are no longer in use.
 #[derive(Clone, Debug)]
@@ -59,6 +97,44 @@ pub enum Tidied {
         /// The file's name.
         file: String,
     },
+}
+
+impl Tidied {
+    fn parts(&self) -> (&'static str, &str, &str) {
+        match self {
+            Self::Archived { certificate, file } => ("archived", certificate, file),
+            Self::BrokenLink { certificate, file } => ("broken link removed", certificate, file),
+            Self::Deleted { certificate, file } => ("deleted", certificate, file),
+        }
+    }
+}
+
+/// `a.example: archived cert-1.pem`.
+impl fmt::Display for Tidied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (done, certificate, file) = self.parts();
+        write!(f, "{certificate}: {done}: {file}")
+    }
+}
+
+impl Cleanup {
+    fn to_json(&self) -> serde_json::Value {
+        let tidied = |tidied: &Tidied| {
+            let (done, certificate, file) = tidied.parts();
+            serde_json::json!({ "done": done, "certificate": certificate, "file": file })
+        };
+        let held = |(name, holder): &(String, String)| serde_json::json!({ "name": name, "holder": holder });
+        let failed = |(name, error): &(String, StoreError)| {
+            serde_json::json!({ "name": name, "problem": error.to_string() })
+        };
+        serde_json::json!({
+            "version": 1,
+            "done": self.done.iter().map(tidied).collect::<Vec<_>>(),
+            "held": self.held.iter().map(held).collect::<Vec<_>>(),
+            "failed": self.failed.iter().map(failed).collect::<Vec<_>>(),
+            "temporary_files_removed": self.swept,
+        })
+    }
 }
 
 /// Names in use whose older files are tidied away, in dehydrated's order.

@@ -1,55 +1,67 @@
 //! What most commands start from: the configuration, the list, the store.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::rc::Rc;
 
-use crate::config::{Config, DomainsSource};
+use crate::config::{Config, DomainsSource, Pattern};
 use crate::diagnostic::Diagnostic;
 use crate::domains::{self, Domains, Entry};
 use crate::error::Error;
 use crate::identifier::CertName;
+use crate::report::words::List;
 use crate::report::{Reporter, diagnostics};
 use crate::store::Store;
-use crate::store::files::FileStore;
+use crate::store::files::{Accounts, FileStore};
 
 /// A command's material.
 pub struct Gathered {
     /// What was configured.
     pub config: Config,
     /// Who prints.
-    pub reporter: Arc<Reporter>,
+    pub reporter: Rc<Reporter>,
     store: FileStore,
+    accounts: Accounts,
     domains: Domains,
 }
 
 impl Gathered {
     /// Only configuration and store, for commands that read no list.
     #[must_use]
-    pub fn without_list(config: Config, reporter: Arc<Reporter>) -> Self {
-        let store = FileStore::new(&config.certs_dir, &config.accounts_dir, &config.state_dir);
-        Self { config, reporter, store, domains: Domains::default() }
+    pub fn without_list(config: Config, reporter: Rc<Reporter>) -> Self {
+        let store = FileStore::new(config.certs_dir.clone(), &config.state_dir);
+        let accounts = Accounts::new(config.accounts_dir.clone());
+        Self { config, reporter, store, accounts, domains: Domains::default() }
     }
 
     /// The same with the list read, whose faults are printed.
     ///
     /// # Errors
     /// The list cannot be read, or has no valid line among some.
-    pub fn with_list(config: Config, reporter: Arc<Reporter>) -> Result<Self, Error> {
-        let domains = match &config.domains {
-            DomainsSource::Arguments { names, alias } => domains::from_arguments(names, alias.as_deref()),
-            DomainsSource::Path(path) => {
-                let sources = domains::read::read(path, true).map_err(|error| {
-                    let hints = error.hints();
-                    Error::config(error).hints(hints)
-                })?;
-                domains::parse(&sources)
-            }
-        };
-        let gathered = Self { domains, ..Self::without_list(config, reporter) };
-        gathered.print(&gathered.domains.diagnostics);
+    pub fn with_list(config: Config, reporter: Rc<Reporter>) -> Result<Self, Error> {
+        let gathered = Self::to_lint(config, reporter)?;
+        let findings = gathered.diagnostics();
+        if !findings.is_empty() {
+            gathered.reporter.aside(&diagnostics::render(findings, gathered.reporter.color()));
+        }
         if gathered.entries().is_empty() && gathered.refused() > 0 {
             return Err(Error::config(NoValidLine));
         }
         Ok(gathered)
+    }
+
+    /// The same for the command whose own output the faults are.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub fn to_lint(config: Config, reporter: Rc<Reporter>) -> Result<Self, Error> {
+        let domains = match &config.domains {
+            DomainsSource::Arguments { names, alias } => domains::from_arguments(names, alias.as_deref()),
+            DomainsSource::Path(path) => domains::parse(&domains::read(path, true).map_err(Error::config)?),
+            DomainsSource::Stdin => {
+                domains::parse(&domains::read(Path::new("-"), false).map_err(Error::config)?)
+            }
+        };
+        Ok(Self { domains, ..Self::without_list(config, reporter) })
     }
 
     /// The store.
@@ -58,10 +70,16 @@ impl Gathered {
         &self.store
     }
 
-    /// The store, where accounts and files matter.
+    /// The store, where its files matter.
     #[must_use]
     pub fn files(&self) -> &FileStore {
         &self.store
+    }
+
+    /// The accounts.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// The valid lines.
@@ -91,27 +109,25 @@ impl Gathered {
     /// Keeps only the entries that were named.
     ///
     /// # Errors
-    /// A name that no line gives.
-    pub fn only(&mut self, names: &[String]) -> Result<(), Error> {
-        if names.is_empty() {
+    /// A name or glob that fits no line.
+    pub fn only(&mut self, wanted: &[Pattern]) -> Result<(), Error> {
+        if wanted.is_empty() {
             return Ok(());
         }
-        let known = |name: &&String| !self.entries().iter().any(|entry| entry.name.as_str() == name.as_str());
-        let unknown: Vec<String> = names.iter().filter(known).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(Error::config(super::plan::unknown_names(&unknown)));
+        let fits_none = |wanted: &&Pattern| !self.entries().iter().any(|entry| wanted.matches(&entry.name));
+        let strays: Vec<String> = wanted.iter().filter(fits_none).map(ToString::to_string).collect();
+        if !strays.is_empty() {
+            return Err(Error::config(NotDeclared(strays)));
         }
-        self.domains.entries.retain(|entry| names.iter().any(|name| name == entry.name.as_str()));
+        self.domains.entries.retain(|entry| wanted.iter().any(|wanted| wanted.matches(&entry.name)));
         Ok(())
     }
-
-    /// Prints findings on stderr.
-    pub fn print(&self, findings: &[Diagnostic]) {
-        if !findings.is_empty() && !self.reporter.is_json() {
-            self.reporter.aside(&diagnostics::render(findings, self.reporter.color()));
-        }
-    }
 }
+
+/// Names on the command line that the list does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("no line of the domains list is kept under {}", List(.0))]
+struct NotDeclared(Vec<String>);
 
 /// A list with lines, none of which can be used.
 #[derive(Debug, thiserror::Error)]

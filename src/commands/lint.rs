@@ -1,10 +1,12 @@
 //! `hydrant lint`: what is wrong with the list and with what it is to be issued by. Asks no CA.
 
+use std::path::Path;
+
 use super::gather::Gathered;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::error::{Error, ExitCode};
-use crate::hook::{HookSettings, Operation};
+use crate::error::ExitCode;
+use crate::hook::{HookSettings, Operation, Program, ProgramError};
 use crate::lint::{self, Facts, Hook, HookState, RULES, Subject};
 use crate::report::Reporter;
 use crate::report::diagnostics::{render, summary, to_json};
@@ -18,10 +20,8 @@ pub struct LintOptions {
 }
 
 /// Prints every finding.
-///
-/// # Errors
-/// The list cannot be read.
-pub fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error> {
+#[must_use]
+pub fn lint(gathered: &Gathered, options: LintOptions) -> ExitCode {
     let found = findings(gathered);
     let errors = found.iter().filter(|finding| finding.is_error()).count();
     if gathered.reporter.is_json() {
@@ -35,7 +35,7 @@ pub fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error
         gathered.reporter.document(&summary(&found));
     }
     let bad = errors > 0 || options.deny_warnings && !found.is_empty();
-    Ok(if bad { ExitCode::Usage } else { ExitCode::Success })
+    if bad { ExitCode::Usage } else { ExitCode::Success }
 }
 
 /// Prints the table of rules.
@@ -87,11 +87,19 @@ fn hooks_of<'h>(
     hooks: &'h [Hook<'h>],
     settings: &crate::config::CertificateSettings,
 ) -> Vec<&'h Hook<'h>> {
-    let chosen = |index: &usize| settings.uses_hook(&config.hooks[*index].name);
-    (0..hooks.len()).filter(chosen).map(|index| &hooks[index]).collect()
+    let named = config.hooks.iter().zip(hooks).filter(|(hook, _)| settings.hooks.contains(&hook.name));
+    named.map(|(_, hook)| hook).collect()
 }
 
 fn look_at(hook: &HookSettings) -> Hook<'_> {
     let answers = hook.operations.as_ref().is_none_or(|wanted| wanted.contains(&Operation::DeployChallenge));
-    Hook { command: &hook.command, state: HookState::of(&hook.command), answers_challenges: answers }
+    Hook { command: &hook.command, state: state(&hook.command), answers_challenges: answers }
+}
+
+fn state(command: &Path) -> HookState {
+    match Program::find(command, std::env::var_os("PATH").as_deref()) {
+        Ok(_) => HookState::Executable,
+        Err(ProgramError::Missing { .. } | ProgramError::NotOnPath { .. }) => HookState::Missing,
+        Err(_) => HookState::NotExecutable,
+    }
 }

@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod completions;
 pub mod config;
 pub mod gather;
+pub mod hook;
 pub mod hook_test;
 pub mod lint;
 pub mod plan;
@@ -16,14 +17,15 @@ pub mod status;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
-use crate::config::{self, Config, Resolved};
+use crate::config::Resolved;
 use crate::error::{Error, ExitCode};
-use crate::report::{Format, ReportOptions, Reporter, Verbosity, diagnostics};
+use crate::config::Format;
+use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
 
@@ -39,7 +41,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code;
         }
     };
-    let resolved = match config::load(&arguments) {
+    if let Command::Config(command) = &arguments.command
+        && let Some(code) = about_config(command, &arguments)
+    {
+        return code;
+    }
+    let resolved = match crate::config::load(&arguments) {
         Ok(resolved) => resolved,
         Err(faults) => {
             let reporter = Reporter::new(options(&arguments, Format::Text));
@@ -48,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    let reporter = Arc::new(Reporter::new(options(&arguments, resolved.config.format)));
+    let reporter = Rc::new(Reporter::new(options(&arguments, resolved.config.format)));
     let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let tasks = tokio::task::LocalSet::new();
@@ -62,21 +69,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-async fn dispatch(command: Command, resolved: Resolved, reporter: &Arc<Reporter>) -> Result<ExitCode, Error> {
-    if let Command::Config(command) = &command {
-        return Ok(config::show(command, &resolved, reporter));
-    }
+async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>) -> Result<ExitCode, Error> {
     if !resolved.warnings.is_empty() {
         reporter.aside(&diagnostics::render(&resolved.warnings, reporter.color()));
     }
+    let shown = resolved.clone();
     let mut config = resolved.config;
-    let reporter = Arc::clone(reporter);
+    let reporter = Rc::clone(reporter);
     match command {
-        Command::Run(run) => {
-            config.backoff &= !run.ignore_backoff;
+        Command::Run(typed) => {
+            config.backoff &= !typed.ignore_backoff;
             let mut gathered = Gathered::with_list(config, reporter)?;
-            gathered.only(&run.selection.only)?;
-            let options = run::RunOptions { force: run.force, strict: run.strict, deliver_only: false };
+            gathered.only(&typed.selection.only)?;
+            let options =
+                run::RunOptions { force: typed.force, strict: typed.strict, deliver_only: false };
             run::run(&gathered, options).await
         }
         Command::Deliver(deliver) => {
@@ -88,23 +94,23 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Arc<Reporter>
             let gathered = Gathered::with_list(config, reporter)?;
             run::run(&gathered, run::RunOptions { force: issue.force, ..Default::default() }).await
         }
-        Command::Plan(plan) => {
+        Command::Plan(typed) => {
             let mut gathered = Gathered::with_list(config, reporter)?;
-            gathered.only(&plan.selection.only)?;
-            let Plan { detailed_exitcode, with_hooks, .. } = plan;
-            plan::plan(&gathered, plan::PlanOptions { detailed_exitcode, with_hooks }).await
+            gathered.only(&typed.selection.only)?;
+            let options = plan::PlanOptions { detailed_exitcode: typed.detailed_exitcode, force: false };
+            plan::plan(&gathered, options).await
         }
-        Command::Lint(lint) if lint.list => {
+        Command::Lint(typed) if typed.list => {
             lint::list(&reporter);
             Ok(ExitCode::Success)
         }
-        Command::Lint(lint) => {
+        Command::Lint(typed) => {
             let gathered = Gathered::to_lint(config, reporter)?;
-            Ok(lint::lint(&gathered, lint::LintOptions { deny_warnings: lint.deny_warnings }))
+            Ok(lint::lint(&gathered, lint::LintOptions { deny_warnings: typed.deny_warnings }))
         }
-        Command::Status(status) => {
+        Command::Status(typed) => {
             let mut gathered = Gathered::with_list(config, reporter)?;
-            gathered.only(&status.names)?;
+            gathered.only(&typed.names)?;
             status::status(&gathered).await
         }
         Command::SignCsr(command) => {
@@ -132,17 +138,50 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Arc<Reporter>
         Command::Cleanup(command) => {
             cleanup::run(&Gathered::without_list(config, reporter), command.delete).await
         }
-        Command::Hook(typed::Hook::Test { path }) => hook_test::run(&config, &reporter, &path).await,
+        Command::Hook(typed::Hook::Test { path }) => {
+            let domain = "hook-test.example".parse().map_err(Error::config)?;
+            hook::hook(&config, &reporter, &path, hook::HookOptions { domain, deliver: false }).await
+        }
         Command::Completions(command) => {
             reporter.document(&completions::completions(command.shell));
             Ok(ExitCode::Success)
         }
         Command::Man(command) => {
-            reporter.document(&completions::man(command.command.as_deref())?);
+            let page = completions::man(command.command.as_deref()).ok_or_else(|| Error::config(NoPage))?;
+            reporter.document(&page);
             Ok(ExitCode::Success)
         }
-        // Answered above, before anything is resolved for good.
-        Command::Config(_) => Ok(ExitCode::Success),
+        Command::Config(typed::Config::Show { name }) => {
+            reporter.document(&config::show(&shown, name.as_ref()));
+            Ok(ExitCode::Success)
+        }
+        // Answered before anything was resolved.
+        Command::Config(typed::Config::Check | typed::Config::Schema) => Ok(ExitCode::Success),
+    }
+}
+
+/// What does not need a configuration without faults.
+fn about_config(command: &typed::Config, arguments: &Arguments) -> Option<ExitCode> {
+    let reporter = Reporter::new(options(arguments, arguments.options.format.unwrap_or(Format::Text)));
+    match command {
+        typed::Config::Show { .. } => None,
+        typed::Config::Schema => {
+            reporter.document(&config::schema());
+            Some(ExitCode::Success)
+        }
+        typed::Config::Check => {
+            let checked = config::check(arguments);
+            if reporter.is_json() {
+                let findings: Vec<_> = checked.diagnostics.iter().map(diagnostics::to_json).collect();
+                reporter.json(&serde_json::json!({ "version": 1, "findings": findings }));
+            } else {
+                if !checked.diagnostics.is_empty() {
+                    reporter.aside(&diagnostics::render(&checked.diagnostics, reporter.color()));
+                }
+                reporter.document(&checked.summary());
+            }
+            Some(if checked.is_ok() { ExitCode::Success } else { ExitCode::Usage })
+        }
     }
 }
 
@@ -171,6 +210,11 @@ fn read(path: &Path) -> Result<String, Error> {
     };
     read.map_err(|source| Error::config(Unreadable { path: path.display().to_string(), source }))
 }
+
+/// `man` for a word that is no command.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no such command")]
+struct NoPage;
 
 /// A file that was named on the command line and cannot be read.
 #[derive(Debug, thiserror::Error)]

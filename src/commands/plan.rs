@@ -7,7 +7,7 @@ use crate::error::{Error, ExitCode};
 use crate::plan::{self, Action, Circumstances, Step, Subject};
 use crate::report::Verbosity;
 use crate::report::table::table;
-use crate::report::words::{Count, List, rfc3339};
+use crate::report::words::{Count, rfc3339};
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,9 +29,6 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
         gathered.reporter.json(&to_json(&steps, gathered.refused()));
     } else {
         gathered.reporter.document(&to_text(&steps, gathered.reporter.verbosity() >= Verbosity::Verbose));
-        if gathered.config.may_generate_csr() {
-            gathered.reporter.aside("note: a hook may make requests of its own; the names shown are the declared ones");
-        }
     }
     Ok(match () {
         () if options.detailed_exitcode && changes > 0 => ExitCode::Changes,
@@ -47,10 +44,10 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
 pub(super) async fn steps(gathered: &Gathered, force: bool) -> Result<Vec<Step>, Error> {
     let names = gathered.names();
     let loaded = gathered.store().load_all(&names).await.map_err(crate::runner::store_error)?;
-    let destinations = gathered.config.destinations();
+    let destinations: Vec<String> = gathered.config.hooks.iter().map(|hook| hook.name.clone()).collect();
     let circumstances = Circumstances {
         now: OffsetDateTime::now_utc(),
-        cadence: gathered.config.cadence,
+        cadence: gathered.config.cadence(),
         force,
         backoff: gathered.config.backoff,
     };
@@ -103,8 +100,3 @@ fn to_json(steps: &[Step], refused: usize) -> serde_json::Value {
     })
 }
 
-/// Names in a sentence, for the commands that take some.
-#[must_use]
-pub(super) fn unknown_names(names: &[String]) -> String {
-    format!("no line of the domains list gives {}", List(names))
-}

@@ -13,7 +13,7 @@ use crate::key::PrivateKey;
 use crate::ledger::Renewal;
 use crate::report::Event;
 use crate::runner::{Authorities, AuthorityError, store_error};
-use crate::store::{Lease, LeaseOutcome, Store};
+use crate::store::{Lease, LeaseOutcome};
 
 /// What to revoke, and how.
 #[derive(Clone, Debug)]
@@ -44,10 +44,10 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     let chain = Chain::parse(&pem).map_err(Error::config)?;
     let settings = match &stored {
         Some(name) => gathered.config.certificate(name),
-        None => gathered.config.defaults(),
+        None => gathered.config.everywhere(),
     };
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
-    let der = chain.leaf_der();
+    let der = &chain.leaf_der().map_err(Error::config)?;
     match &options.key {
         Some(key) => {
             let key = PrivateKey::from_pem(key).map_err(Error::config)?;

@@ -1,13 +1,16 @@
 //! `hydrant run`, `issue` and `deliver`: brings what is stored to what is declared.
 
+use std::rc::Rc;
+
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
 use crate::error::{Error, ExitCode};
-use crate::hook::{HookContext, Hooks};
-use crate::report::{Event, HookLineSink, Summary};
-use crate::responder::Responder;
-use crate::runner::{Authorities, Runner, Signals, hook_error};
+use crate::config::HookSequence;
+use crate::hook::{HookContext, HookLine, Hooks, LineSink, Sequence, Stop};
+use crate::report::{Event, Summary};
+use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
+use crate::store::Store;
 use crate::store::transient::Rehearsal;
 
 /// What was typed.
@@ -31,7 +34,7 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     }
     let mut summary = carry_out(gathered, options).await?;
     summary.refused = gathered.refused();
-    let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence);
+    let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence());
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));
     } else {
@@ -45,16 +48,16 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let reporter = &gathered.reporter;
     let rehearsal = Rehearsal::new(gathered.store());
-    let store = if config.dry_run { &rehearsal } else { gathered.store() };
-    let context = HookContext::new(config, "sign_domains");
-    let hooks = Hooks::start(config.hooks.clone(), context, HookLineSink::new(reporter), stop.clone()).await;
-    let hooks = hooks.map_err(|error| hook_error(&error))?;
+    let store: &dyn Store = if config.dry_run { &rehearsal } else { gathered.store() };
+    let hooks = start_hooks(gathered, "sign_domains", &stop).await?;
+    let destinations = hooks.destinations().into_iter().map(ToOwned::to_owned).collect();
     let runner = Runner {
         config,
         store,
-        authorities: Authorities::new(config, gathered.files(), reporter),
+        authorities: Authorities::new(config, gathered.accounts(), reporter),
         hooks,
-        responder: Responder::new(config.responder()),
+        destinations,
+        responders: Responders::default(),
         stop,
         signals,
         reporter,
@@ -64,6 +67,40 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     };
     runner.run(gathered.entries()).await
 }
+
+/// Finds and probes the hooks. `command` is what dehydrated calls what is being done.
+pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
+    let config = &gathered.config;
+    let everywhere = config.everywhere();
+    let mut context = HookContext::new(everywhere.ca.directory.as_str(), stop.clone());
+    let mut export = |name: &str, value: String| context.exports.insert(name.to_owned(), value);
+    export("BASEDIR", config.base_dir.display().to_string());
+    export("CERTDIR", config.certs_dir.display().to_string());
+    export("ALPNCERTDIR", config.alpn_dir.display().to_string());
+    export("COMMAND", command.to_owned());
+    if let Some(path) = &config.config_path {
+        export("CONFIG", path.display().to_string());
+    }
+    if let Some(webroot) = &everywhere.webroot {
+        export("WELLKNOWN", webroot.display().to_string());
+    }
+    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    context.dry_run = config.dry_run;
+    context.sequence = match config.hook_sequence {
+        HookSequence::Overlapping => Sequence::Overlapping,
+        HookSequence::Strict => Sequence::Strict,
+    };
+    let reporter = Rc::clone(&gathered.reporter);
+    let lines: LineSink = Rc::new(move |line: HookLine<'_>| {
+        let HookLine { hook, certificate, text, .. } = line;
+        reporter.event(&Event::HookLine { hook, certificate, text });
+    });
+    let hooks = Hooks::start(config.hooks.clone(), context, lines).await;
+    hooks.map_err(|error| hook_error(&error))
+}
+
+/// Secrets of the caller that reach only hooks whose `pass_env:` names them.
+const WITHHELD: [&str; 3] = ["VAULT_TOKEN", "VAULT_SECRET_ID", "EAB_HMAC_KEY"];
 
 /// `run --strict` and a line that is not valid.
 #[derive(Debug, thiserror::Error)]

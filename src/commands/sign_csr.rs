@@ -11,10 +11,9 @@ use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Facts, Hooks, Stop};
 use crate::identifier::CertName;
 use crate::issue::{self, Job};
-use crate::responder::Responder;
-use crate::runner::{Authorities, AuthorityError, Signals, issue_error, store_error};
+use crate::runner::{Authorities, AuthorityError, Responders, Signals, issue_error, store_error};
 use crate::store::transient::Transient;
-use crate::store::{Lease, LeaseOutcome, Store};
+use crate::store::{Lease, LeaseOutcome};
 
 /// Has the request signed and prints the chain.
 ///
@@ -53,7 +52,7 @@ async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Res
         LeaseOutcome::Taken(lease) => lease,
         LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
     };
-    let responder = Responder::new(config.responder());
+    let responder = Responders::default().of(config, &settings);
     let job = Job {
         name: &name,
         names: csr.names(),
@@ -72,7 +71,6 @@ async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Res
     let mut lease = Lease::new(Box::new(transient));
     let issued = issue::issue(&job, &mut lease, hooks.approach()).await;
     lease.save().await.map_err(store_error)?;
-    responder.stop().await;
     issued.map_err(issue_error)?;
     // `issue` gave Ok, so a chain was staged.
     chain.get().cloned().ok_or_else(|| Error::new(ErrorKind::Failed, NoChain))
@@ -90,7 +88,8 @@ fn facts<'a>(name: &'a CertName, csr: &'a Csr, settings: &'a CertificateSettings
         name,
         names: csr.names(),
         challenge: settings.challenge.as_str(),
-        key_type: settings.key_type,
+        key_algo: settings.key_type.algorithm(),
+        key_rollover: false,
         ca: settings.ca.directory.as_str(),
         owner: settings.owner.as_deref(),
         attempt: 1,

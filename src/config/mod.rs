@@ -15,6 +15,9 @@ mod node;
 pub mod pattern;
 pub mod resolve;
 pub mod setting;
+#[cfg(test)]
+mod tests;
+mod written;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -194,5 +197,19 @@ impl Config {
     #[must_use]
     pub fn certificate(&self, name: &CertName) -> CertificateSettings {
         self.certificates.settings(name)
+    }
+
+    /// The settings of a certificate that nothing particular is said about.
+    #[must_use]
+    pub fn everywhere(&self) -> CertificateSettings {
+        let mut settings = self.certificates.base.clone();
+        settings.apply(&self.certificates.above);
+        settings
+    }
+
+    /// How long it is from one run to the next: a day, if nobody says otherwise.
+    #[must_use]
+    pub fn cadence(&self) -> Duration {
+        self.cadence.unwrap_or(Duration::from_secs(86_400))
     }
 }

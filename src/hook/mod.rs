@@ -43,6 +43,7 @@ mod process;
 mod program;
 mod redact;
 mod stop;
+mod trial;
 #[cfg(test)]
 mod testing;
 
@@ -64,6 +65,7 @@ pub use process::Status;
 pub use program::{Program, ProgramError};
 pub use redact::Redaction;
 pub use stop::{Stop, StopHandle};
+pub use trial::{Trial, Trials};
 
 use crate::identifier::{CertName, Identifier};
 

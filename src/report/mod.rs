@@ -18,17 +18,8 @@ pub use event::{Event, Phase};
 use progress::Progress;
 pub use summary::{Outcome, RunReport, Summary};
 
+use crate::config::Format;
 use crate::error::Error;
-
-/// The form of what is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines: one JSON document on stdout, with a `version` member.
-    Json,
-}
 
 /// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -45,7 +36,7 @@ pub enum Verbosity {
 }
 
 /// What a [`Reporter`] needs to know.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ReportOptions {
     /// The form.
     pub format: Format,
@@ -127,6 +118,12 @@ impl Reporter {
     pub fn aside(&self, text: &str) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.print(&mut std::io::stderr().lock(), text);
+    }
+
+    /// Prints help, a version or a usage error, where clap says it belongs.
+    pub fn usage(message: &clap::Error) {
+        // A reader that went away has read enough.
+        let _ = message.print();
     }
 
     /// Prints the failure that ends a command, with its hints, on stderr.

@@ -2,29 +2,31 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error as ThisError;
+use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use crate::acme::account::{Account, NewAccount, Registration};
-use crate::acme::client::{Client, ClientOptions, Exchange};
-use crate::config::{Ca, Config};
+use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
+use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
+use crate::config::account::HmacKeyError;
+use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
 use crate::error::{Error, ErrorKind};
-use crate::hook::Hooks;
-use crate::key::{KeyError, PrivateKey};
+use crate::hook::{Hooks, RequestFailure};
+use crate::key::{KeyError, PrivateKey, Secret};
 use crate::report::{Event, Reporter, Verbosity};
-use crate::store::{Store, StoreError, StoredAccount};
+use crate::store::StoreError;
+use crate::store::files::{Accounts, StoredAccount};
 
 /// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept.
 pub struct Authorities<'a> {
     config: &'a Config,
-    store: &'a dyn Store,
-    reporter: &'a Reporter,
+    accounts: &'a Accounts,
+    reporter: &'a Rc<Reporter>,
     known: RefCell<BTreeMap<String, Rc<Authority>>>,
-    failed_requests: Arc<Mutex<Vec<FailedRequest>>>,
+    failed_requests: Rc<RefCell<Vec<FailedRequest>>>,
 }
 
 /// One CA.
@@ -45,9 +47,8 @@ struct FailedRequest {
 impl<'a> Authorities<'a> {
     /// No CA reached yet.
     #[must_use]
-    pub fn new(config: &'a Config, store: &'a dyn Store, reporter: &'a Reporter) -> Self {
-        let known = RefCell::default();
-        Self { config, store, reporter, known, failed_requests: Arc::default() }
+    pub fn new(config: &'a Config, accounts: &'a Accounts, reporter: &'a Rc<Reporter>) -> Self {
+        Self { config, accounts, reporter, known: RefCell::default(), failed_requests: Rc::default() }
     }
 
     /// The client of a CA, its directory fetched.
@@ -77,17 +78,33 @@ impl<'a> Authorities<'a> {
     /// As [`Authorities::account`].
     pub async fn register(&self, ca: &Ca) -> Result<Registration, AuthorityError> {
         let client = self.client(ca).await?;
-        let stored = self.store.account(ca.directory.as_str()).await?;
+        let stored = self.accounts.load(ca.directory.as_str()).await?;
         self.registration(ca, &client, stored).await
+    }
+
+    /// The account in the store; never registers one.
+    ///
+    /// # Errors
+    /// As [`Authorities::client`]; there is no account, or the CA does not know it.
+    pub async fn existing(&self, ca: &Ca) -> Result<Account, AuthorityError> {
+        let client = self.client(ca).await?;
+        let stored = self.accounts.load(ca.directory.as_str()).await?;
+        let unknown = || AuthorityError::NoAccount { ca: ca.directory.to_string() };
+        let stored = stored.ok_or_else(unknown)?;
+        if let Some(account) = self.signed_in(ca, &client, &stored).await? {
+            return Ok(account);
+        }
+        let key = PrivateKey::from_pem(stored.key_pem.expose())?;
+        Ok(Account::find(&client, &key).await?.ok_or_else(unknown)?.account)
     }
 
     /// Calls `request_failure` for every answer that ended an attempt since the last time.
     pub async fn tell_hooks_of_failures(&self, hooks: &Hooks) {
-        let failed = std::mem::take(&mut *self.failed_requests.lock().unwrap_or_else(PoisonError::into_inner));
-        for request in failed {
-            let FailedRequest { status, body, method, headers } = &request;
-            if let Err(error) = hooks.request_failure(*status, body, method, headers).await {
-                self.reporter.error(&Error::failed(error.to_string()).hints(error.hints()));
+        let failed = self.failed_requests.take();
+        for FailedRequest { status, body, method, headers } in &failed {
+            let failure = RequestFailure { status: *status, method, body, headers };
+            if let Err(error) = hooks.request_failure(None, &failure).await {
+                self.reporter.error(&super::hook_error(&error));
             }
         }
     }
@@ -102,14 +119,21 @@ impl<'a> Authorities<'a> {
         let mut roots_pem = Vec::new();
         for path in &network.roots {
             let read = std::fs::read(path);
-            roots_pem.push(read.map_err(|source| AuthorityError::Roots { path: path.clone(), source })?);
+            roots_pem.push(read.map_err(|source| AuthorityError::File { path: path.clone(), source })?);
         }
         let options = ClientOptions {
             roots_pem,
             roots_only: network.roots_only,
             insecure: network.insecure,
-            family: network.family,
-            proxy: network.proxy.clone(),
+            family: network.family.map(|version| match version {
+                IpVersion::V4 => crate::acme::Family::V4,
+                IpVersion::V6 => crate::acme::Family::V6,
+            }),
+            proxy: match &network.proxy {
+                Proxy::Url(url) => Some(url.to_string()),
+                _ => None,
+            },
+            no_proxy: network.proxy == Proxy::None,
             request_timeout: network.request_timeout,
             in_flight: network.in_flight,
             observer: self.observer(),
@@ -119,10 +143,10 @@ impl<'a> Authorities<'a> {
     }
 
     /// Notes failures for the hooks, and with `-vv` prints every exchange.
-    fn observer(&self) -> Option<Arc<dyn Fn(&Exchange<'_>) + Send + Sync>> {
-        let failed = Arc::clone(&self.failed_requests);
-        let reporter = (self.reporter.verbosity() >= Verbosity::Requests).then(|| self.reporter.clone());
-        Some(Arc::new(move |exchange: &Exchange<'_>| {
+    fn observer(&self) -> Option<Observer> {
+        let failed = Rc::clone(&self.failed_requests);
+        let reporter = (self.reporter.verbosity() >= Verbosity::Requests).then(|| Rc::clone(self.reporter));
+        Some(Rc::new(move |exchange: &Exchange<'_>| {
             if let Some(reporter) = &reporter {
                 reporter.event(&Event::Request {
                     method: exchange.method,
@@ -132,27 +156,55 @@ impl<'a> Authorities<'a> {
                 });
             }
             if let Some(status) = exchange.status.filter(|_| exchange.ends_attempt) {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).push(FailedRequest {
+                let header = |(name, value): (&_, &reqwest::header::HeaderValue)| {
+                    format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
+                };
+                failed.borrow_mut().push(FailedRequest {
                     status,
                     body: String::from_utf8_lossy(exchange.body).into_owned(),
                     // dehydrated names methods as curl's wrapper does.
                     method: exchange.method.to_ascii_lowercase(),
-                    headers: exchange.headers_text(),
+                    headers: exchange.headers.iter().map(header).collect::<Vec<_>>().join("\n"),
                 });
             }
         }))
     }
 
     async fn sign_in(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
-        let stored = self.store.account(ca.directory.as_str()).await?;
-        if let Some(StoredAccount { key_pem, url: Some(url), deactivated: false, .. }) = &stored
-            && let Ok(url) = url.parse()
+        let stored = self.accounts.load(ca.directory.as_str()).await?;
+        if let Some(stored) = &stored
+            && let Some(account) = self.signed_in(ca, client, stored).await?
         {
-            let key = PrivateKey::from_pem(key_pem.expose())?;
-            return Ok(Account::known(client, key, url));
+            return Ok(account);
         }
         let registration = self.registration(ca, client, stored).await?;
         Ok(registration.account)
+    }
+
+    /// The account as it is stored, without asking the CA; asks it only after a rollover that was cut short.
+    async fn signed_in(
+        &self,
+        ca: &Ca,
+        client: &Client,
+        stored: &StoredAccount,
+    ) -> Result<Option<Account>, AuthorityError> {
+        let directory = ca.directory.as_str();
+        if stored.deactivated {
+            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
+        }
+        if let Some(next) = &stored.next_key_pem {
+            let next = PrivateKey::from_pem(next.expose())?;
+            if let Some(found) = Account::find(client, &next).await? {
+                self.accounts.finish_rollover(directory).await?;
+                return Ok(Some(found.account));
+            }
+            self.accounts.abandon_rollover(directory).await?;
+        }
+        let Some(url) = stored.url.as_ref().and_then(|url| url.parse::<ServerUrl>().ok()) else {
+            return Ok(None);
+        };
+        let key = PrivateKey::from_pem(stored.key_pem.expose())?;
+        Ok(Some(Account::known(client, key, url)))
     }
 
     async fn registration(
@@ -168,18 +220,18 @@ impl<'a> Authorities<'a> {
         if let Some(stored) = stored {
             let key = PrivateKey::from_pem(stored.key_pem.expose())?;
             if let Some(found) = Account::find(client, &key).await? {
-                self.store.save_registration(directory, found.account.url().as_str(), &found.body).await?;
+                self.save(directory, &found).await?;
                 return Ok(found);
             }
             return self.create(ca, client, key).await;
         }
         let settings = &self.config.account;
         if !settings.accept_terms {
-            let terms = client.directory().meta.terms_of_service.as_ref().map(ToString::to_string);
+            let terms = client.directory().meta.terms_of_service.clone();
             return Err(AuthorityError::TermsNotAccepted { ca: directory.to_owned(), terms });
         }
-        let made = match &settings.key {
-            Some(key) => key.clone(),
+        let made = match &settings.key_file {
+            Some(path) => read_key(path)?,
             None => {
                 let kind = settings.key_type;
                 let made = tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await;
@@ -188,7 +240,7 @@ impl<'a> Authorities<'a> {
             }
         };
         // Of two first runs at once one wins, and both go on with its key.
-        let key_pem = self.store.create_account_key(directory, &made.to_pem()).await?;
+        let key_pem = self.accounts.adopt_key(directory, &made.to_pem()).await?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
@@ -198,19 +250,50 @@ impl<'a> Authorities<'a> {
         if client.directory().meta.external_account_required && settings.external_account.is_none() {
             return Err(AuthorityError::ExternalAccountRequired { ca: directory.to_owned() });
         }
+        let external_account = match &settings.external_account {
+            None => None,
+            Some(external) => Some(ExternalAccount {
+                kid: external.kid.clone(),
+                hmac_key: external.key.read()?,
+                algorithm: match external.algorithm {
+                    MacAlgorithm::Hs256 => crate::acme::EabAlgorithm::Hs256,
+                    MacAlgorithm::Hs384 => crate::acme::EabAlgorithm::Hs384,
+                    MacAlgorithm::Hs512 => crate::acme::EabAlgorithm::Hs512,
+                },
+            }),
+        };
         let account = NewAccount {
             contacts: settings.contacts.clone(),
             terms_agreed: settings.accept_terms,
-            external_account: settings.external_account.clone(),
+            external_account,
         };
         let registration = Account::register(client, &key, &account).await?;
-        let url = registration.account.url().to_string();
-        self.store.save_registration(directory, &url, &registration.body).await?;
+        self.save(directory, &registration).await?;
         if registration.created {
-            self.reporter.event(&Event::AccountCreated { ca: directory, url: &url });
+            let url = registration.account.url().as_str();
+            self.reporter.event(&Event::AccountCreated { ca: directory, url });
         }
         Ok(registration)
     }
+
+    async fn save(&self, directory: &str, registration: &Registration) -> Result<(), AuthorityError> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        self.accounts.save_registration(directory, &registration.body, now).await?;
+        self.accounts.save_url(directory, registration.account.url().as_str()).await?;
+        Ok(())
+    }
+}
+
+/// An existing account key: PEM, or certbot's JSON Web Key.
+fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
+    let read = std::fs::read_to_string(path);
+    let text = Secret::new(read.map_err(|source| AuthorityError::File { path: path.to_owned(), source })?);
+    let parsed = if text.expose().trim_start().starts_with('{') {
+        PrivateKey::from_jwk(text.expose())
+    } else {
+        PrivateKey::from_pem(text.expose())
+    };
+    Ok(parsed?)
 }
 
 /// Why there is no account to order with.
@@ -234,9 +317,18 @@ pub enum AuthorityError {
     /// The account key cannot be read or made.
     #[error("the account key cannot be used")]
     Key(#[from] KeyError),
-    /// A file of roots cannot be read.
-    #[error("{} cannot be read", path.display())]
-    Roots {
+    /// The MAC key of the external account cannot be read.
+    #[error(transparent)]
+    HmacKey(#[from] HmacKeyError),
+    /// No account is stored, or the CA does not know it.
+    #[error("there is no account at {ca}")]
+    NoAccount {
+        /// The CA's directory.
+        ca: String,
+    },
+    /// A file of roots or keys cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    File {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -279,7 +371,11 @@ impl AuthorityError {
                 let hint = "read them, then run with --accept-terms, or set `accept_terms: true`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            Self::Roots { .. } | Self::Key(_) => (ErrorKind::Config, Vec::new()),
+            Self::NoAccount { .. } => {
+                let hint = "register one: `hydrant account register --accept-terms`";
+                (ErrorKind::Config, vec![hint.to_owned()])
+            }
+            Self::File { .. } | Self::Key(_) | Self::HmacKey(_) => (ErrorKind::Config, Vec::new()),
             Self::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };
         Error::new(kind, self).hints(hints)

@@ -1,10 +1,11 @@
 //! One certificate's part of a run: plan, lease, plan again, issue, deliver, report.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Runner, hook_error, store_error};
+use super::{Runner, hook_error, issue_error, store_error};
 use super::renewal::{is_stale, refresh};
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
@@ -12,10 +13,11 @@ use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{Approach, Delivered, Facts, Operation};
 use crate::identifier::Identifier;
-use crate::issue::{self, IssueError, Job};
+use crate::issue::{self, Cleaner, IssueError, Job};
 use crate::ledger::Record;
 use crate::plan::{self, Action, Step, Subject};
 use crate::report::{Event, Outcome, Phase, RunReport};
+use crate::responder::Responder;
 use crate::store::{Lease, LeaseOutcome, Loaded, StoreError};
 
 /// One entry of the list in a run.
@@ -23,6 +25,7 @@ pub(super) struct Certificate<'r> {
     runner: &'r Runner<'r>,
     entry: &'r Entry,
     settings: CertificateSettings,
+    responder: Rc<Responder>,
 }
 
 /// How the work on a certificate can end.
@@ -41,7 +44,9 @@ struct Wanted {
 
 impl<'r> Certificate<'r> {
     pub(super) fn new(runner: &'r Runner<'r>, entry: &'r Entry) -> Self {
-        Self { runner, entry, settings: runner.config.certificate(&entry.name) }
+        let settings = runner.config.certificate(&entry.name);
+        let responder = runner.responders.of(runner.config, &settings);
+        Self { runner, entry, settings, responder }
     }
 
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
@@ -177,7 +182,7 @@ impl<'r> Certificate<'r> {
             settings: &self.settings,
             account: &account,
             hooks: &runner.hooks,
-            responder: &runner.responder,
+            responder: &self.responder,
             facts: self.facts(&wanted.names, attempt),
             stop: &runner.stop,
             reporter: runner.reporter,
@@ -222,18 +227,13 @@ impl<'r> Certificate<'r> {
 
     /// Cleans what an earlier run deployed, where nothing is to be issued.
     async fn clean_leftovers(&self, lease: &mut Lease, wanted: &Wanted) {
-        let answers: Vec<_> = lease.record.owed_cleaning.iter().map(|owed| owed.answer.clone()).collect();
-        if answers.is_empty() {
-            return;
+        let owed = std::mem::take(&mut lease.record.owed_cleaning);
+        let cleaner = Cleaner { hooks: &self.runner.hooks, responder: &self.responder };
+        let cleaned = cleaner.clean(&self.facts(&wanted.names, 1), owed).await;
+        for error in &cleaned.errors {
+            self.runner.reporter.event(&Event::CleaningFailed { name: &self.entry.name, error });
         }
-        self.runner.responder.clean(&self.settings, &answers).await;
-        let facts = self.facts(&wanted.names, 1);
-        match self.runner.hooks.clean_challenges(&facts, &answers).await {
-            Ok(()) => lease.record.cleaned(&answers),
-            Err(error) => {
-                self.runner.reporter.event(&Event::CleaningFailed { name: &self.entry.name, error: &error });
-            }
-        }
+        lease.record.owed_cleaning = cleaned.still_owed;
     }
 
     /// Nothing is due: hooks that want to know are told so.
@@ -328,7 +328,7 @@ impl<'r> Certificate<'r> {
             name: &self.entry.name,
             names,
             challenge: self.settings.challenge.as_str(),
-            key_algo: key_algo(self.settings.key_type),
+            key_algo: self.settings.key_type.algorithm(),
             key_rollover: false,
             ca: self.settings.ca.directory.as_str(),
             owner: self.settings.owner.as_deref(),
@@ -417,16 +417,7 @@ impl Failure {
     fn into_error(self) -> Error {
         match self {
             Self::Authority(error) => error.into_error(),
-            Self::Issue(error) => {
-                let kind = match &error {
-                    IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
-                    IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
-                    IssueError::Stopped => ErrorKind::Interrupted,
-                    _ => ErrorKind::Failed,
-                };
-                let hints = error.hints();
-                Error::new(kind, error).hints(hints)
-            }
+            Self::Issue(error) => issue_error(error),
         }
     }
 }

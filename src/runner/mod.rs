@@ -8,10 +8,12 @@ pub mod authority;
 
 mod certificate;
 mod renewal;
+mod responders;
 mod signals;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -20,6 +22,7 @@ use time::OffsetDateTime;
 
 pub use authority::{Authorities, Authority, AuthorityError};
 use certificate::{Certificate, Ended};
+pub use responders::Responders;
 pub use signals::Signals;
 
 use crate::config::{Config, HookSequence, OnFailure};
@@ -27,9 +30,9 @@ use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{HookError, Hooks, Operation, Stop};
 use crate::identifier::CertName;
+use crate::issue::IssueError;
 use crate::plan::Circumstances;
 use crate::report::{Event, Outcome, Reporter, RunReport, Summary};
-use crate::responder::Responder;
 use crate::store::{Loaded, Store, StoreError};
 
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
@@ -48,13 +51,13 @@ pub struct Runner<'a> {
     /// The hooks that certificates are delivered to.
     pub destinations: Vec<String>,
     /// Who answers challenges without a hook.
-    pub responder: Responder,
+    pub responders: Responders,
     /// Ends waits when a signal came.
     pub stop: Stop,
     /// Which signal came.
     pub signals: Signals,
     /// Who is told what happens.
-    pub reporter: &'a Reporter,
+    pub reporter: &'a Rc<Reporter>,
     /// Renew although nothing is due.
     pub force: bool,
     /// Only make outstanding deliveries.
@@ -99,7 +102,6 @@ impl Runner<'_> {
             self.reporter.error(&error);
             summary.problems.push(error.to_string());
         }
-        self.responder.stop().await;
         Ok(summary)
     }
 
@@ -168,7 +170,7 @@ impl Runner<'_> {
     fn circumstances(&self) -> Circumstances {
         Circumstances {
             now: self.now,
-            cadence: self.config.cadence,
+            cadence: self.config.cadence(),
             force: self.force,
             backoff: self.config.backoff,
         }
@@ -189,6 +191,18 @@ fn failures(loaded: &Result<Loaded, StoreError>) -> u32 {
 pub(crate) fn store_error(error: StoreError) -> Error {
     let hints = error.hints();
     Error::new(ErrorKind::Failed, error).hints(hints)
+}
+
+/// A certificate that was not issued, with what to do about it.
+pub(crate) fn issue_error(error: IssueError) -> Error {
+    let kind = match &error {
+        IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
+        IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
+        IssueError::Stopped => ErrorKind::Interrupted,
+        _ => ErrorKind::Failed,
+    };
+    let hints = error.hints();
+    Error::new(kind, error).hints(hints)
 }
 
 /// A hook that failed, with what to do about it.

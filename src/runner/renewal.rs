@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::acme::client::Client;
-use crate::acme::renewal_info::RenewalInfo;
+use crate::acme::{Client, RenewalInfo};
 use crate::ledger::Renewal;
 use crate::store::Loaded;
 
