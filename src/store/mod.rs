@@ -96,7 +96,7 @@ pub trait Leased {
 }
 
 /// What is known about a certificate.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
     /// The certificate in use. `None` also when it is there but cannot be understood; `damage` then says so.
     pub stored: Option<Stored>,
@@ -107,7 +107,7 @@ pub struct Loaded {
 }
 
 /// A certificate in use.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// What it says.
     pub leaf: Leaf,
@@ -135,7 +135,7 @@ pub struct Paths {
 }
 
 /// What is wrong with a set of files that is in use.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Damage {
     /// `chain.pem` is missing, or a link to nothing.
     #[error("the chain is missing")]

@@ -90,7 +90,7 @@ fn damage(dir: &Directory<'_>, leaf: &Leaf, cert: Option<u64>) -> Result<Option<
 fn key_belongs_to(dir: &Directory<'_>, leaf: &Leaf) -> Result<bool, FileError> {
     let pem = dir.read(Kind::Key.link())?.map(Zeroizing::new).unwrap_or_default();
     let key = std::str::from_utf8(&pem).ok().and_then(|pem| PrivateKey::from_pem(pem).ok());
-    Ok(key.is_some_and(|key| key.public_key_der() == leaf.public_key_der))
+    Ok(key.is_some_and(|key| leaf.is_for_key(key.public_key_der())))
 }
 
 /// An open directory, or one that does not exist and so holds nothing.
