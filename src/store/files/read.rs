@@ -3,11 +3,11 @@
 //! Directories are opened once and everything is looked up relative to them: that halves the cost of a pass over
 //! resolving whole paths.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, readlinkat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
@@ -118,10 +118,15 @@ impl<'a> Directory<'a> {
         let file = found(openat(fd, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))
             .map_err(|error| self.error("open", name, error))?;
         let Some(file) = file else { return Ok(None) };
-        let mut content = Vec::with_capacity(8 * 1024);
-        match File::from(file).read_to_end(&mut content) {
-            Ok(_) => Ok(Some(content)),
-            Err(error) => Err(self.error("read", name, error)),
+        // `File` would ask for the size and the position first, which is as much work as the reading.
+        let mut content = Vec::with_capacity(4 * 1024);
+        loop {
+            content.reserve(1024);
+            match rustix::io::read(&file, spare_capacity(&mut content)) {
+                Ok(0) => return Ok(Some(content)),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.error("read", name, errno.into())),
+            }
         }
     }
 
