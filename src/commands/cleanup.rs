@@ -335,7 +335,7 @@ mod tests {
             let base = directory.path();
             let store = FileStore::new(base.join("certs"), &base.join(".hydrant"));
             let accounts = Accounts::new(base.join("accounts"));
-            Self { store, accounts, directory }
+            Self { directory, store, accounts }
         }
 
         /// Three issues, of which the second is in use, and what else may lie there.

@@ -205,7 +205,8 @@ fn temporary(directory: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempF
     let mut file = temporary_name().tempfile_in(directory)?;
     // Before the content: nobody is to read it who may not. Not left to the umask.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
+    // Not through the wrapper, which adds the temporary name to what the system says.
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
 }
@@ -398,7 +399,7 @@ mod tests {
             fs::write(directory.path().join(name), "x").unwrap();
         }
         symlink("nowhere", directory.path().join(".hydrant-GhIjKl.tmp")).unwrap();
-        assert_eq!(sweep(directory.path(), Duration::from_secs(3600)).unwrap(), 0);
+        assert_eq!(sweep(directory.path(), Duration::from_hours(1)).unwrap(), 0);
         assert_eq!(sweep(directory.path(), Duration::ZERO).unwrap(), 2);
         assert_eq!(names(directory.path()), [".hydrant-note", "cert-1.pem", "x.tmp"]);
         assert_eq!(sweep(&directory.path().join("missing"), Duration::ZERO).unwrap(), 0);

@@ -101,7 +101,7 @@ pub trait Leased {
 }
 
 /// What is known about a certificate.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
     /// The certificate in use. `None` also when it is there but cannot be understood; `damage` then says so.
     pub stored: Option<Stored>,
@@ -112,7 +112,7 @@ pub struct Loaded {
 }
 
 /// A certificate in use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// What it says.
     pub leaf: Leaf,
@@ -149,7 +149,7 @@ impl Paths {
 }
 
 /// What is wrong with a set of files that is in use.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Damage {
     /// `chain.pem` is missing, or a link to nothing.
     #[error("the chain is missing")]

@@ -3,11 +3,11 @@
 //! Directories are opened once and everything is looked up relative to them: that halves the cost of a pass over
 //! resolving whole paths.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, readlinkat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
@@ -90,7 +90,7 @@ fn damage(dir: &Directory<'_>, leaf: &Leaf, cert: Option<u64>) -> Result<Option<
 fn key_belongs_to(dir: &Directory<'_>, leaf: &Leaf) -> Result<bool, FileError> {
     let pem = dir.read(Kind::Key.link())?.map(Zeroizing::new).unwrap_or_default();
     let key = std::str::from_utf8(&pem).ok().and_then(|pem| PrivateKey::from_pem(pem).ok());
-    Ok(key.is_some_and(|key| key.public_key_der() == leaf.public_key_der))
+    Ok(key.is_some_and(|key| leaf.is_for_key(key.public_key_der())))
 }
 
 /// An open directory, or one that does not exist and so holds nothing.
@@ -118,10 +118,15 @@ impl<'a> Directory<'a> {
         let file = found(openat(fd, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))
             .map_err(|error| self.error("open", name, error))?;
         let Some(file) = file else { return Ok(None) };
-        let mut content = Vec::with_capacity(8 * 1024);
-        match File::from(file).read_to_end(&mut content) {
-            Ok(_) => Ok(Some(content)),
-            Err(error) => Err(self.error("read", name, error)),
+        // `File` would ask for the size and the position first, which is as much work as the reading.
+        let mut content = Vec::with_capacity(4 * 1024);
+        loop {
+            content.reserve(1024);
+            match rustix::io::read(&file, spare_capacity(&mut content)) {
+                Ok(0) => return Ok(Some(content)),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.error("read", name, errno.into())),
+            }
         }
     }
 
