@@ -6,7 +6,9 @@ use std::time::Duration;
 
 const TXT: u16 = 16;
 const INTERNET: u16 = 1;
-const HEADER: usize = 12;
+/// Any id will do on a connection of our own; recursion desired, one question.
+const HEADER: [u8; 12] = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+const LONGEST_LABEL: u8 = 63;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The TXT values of `name` at `server`; none when the name does not exist.
@@ -14,10 +16,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the server cannot be asked, or does not answer within ten seconds with a DNS message.
 pub(crate) fn txt_values(server: SocketAddr, name: &str) -> io::Result<Vec<String>> {
-    let query = query(name);
+    let query = query(name)?;
     let mut connection = TcpStream::connect_timeout(&server, DEADLINE)?;
     connection.set_read_timeout(Some(DEADLINE))?;
-    connection.write_all(&length_of(&query)?.to_be_bytes())?;
+    connection.write_all(&u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes())?;
     connection.write_all(&query)?;
 
     let mut length = [0; 2];
@@ -28,22 +30,17 @@ pub(crate) fn txt_values(server: SocketAddr, name: &str) -> io::Result<Vec<Strin
     parse(&message, query.len()).ok_or_else(|| io::Error::other("the answer is not a DNS message"))
 }
 
-fn query(name: &str) -> Vec<u8> {
-    // Any id will do on a connection of our own; one question, recursion desired.
-    let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    debug_assert_eq!(query.len(), HEADER);
+fn query(name: &str) -> io::Result<Vec<u8>> {
+    let mut query = HEADER.to_vec();
     for label in name.trim_end_matches('.').split('.') {
-        query.push(u8::try_from(label.len()).unwrap_or(u8::MAX));
+        let length = u8::try_from(label.len()).ok().filter(|length| (1..=LONGEST_LABEL).contains(length));
+        query.push(length.ok_or_else(|| io::Error::other(format!("{name} is no DNS name")))?);
         query.extend(label.bytes());
     }
     query.push(0);
     query.extend(TXT.to_be_bytes());
     query.extend(INTERNET.to_be_bytes());
-    query
-}
-
-fn length_of(message: &[u8]) -> io::Result<u16> {
-    u16::try_from(message.len()).map_err(|_| io::Error::other("the name is too long"))
+    Ok(query)
 }
 
 fn parse(message: &[u8], answers: usize) -> Option<Vec<String>> {
