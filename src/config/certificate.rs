@@ -8,6 +8,7 @@ use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
 use super::setting::ChallengeType;
+use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
 use crate::key::KeyType;
 
@@ -88,8 +89,24 @@ impl CertificateSettings {
         )
     }
 
+    /// Whether anything at all would answer its challenges, given all hooks of the run.
+    #[must_use]
+    pub fn is_answerable(&self, hooks: &[HookSettings]) -> bool {
+        let mut chosen = hooks.iter().filter(|hook| self.hooks.contains(&hook.name));
+        let answers = |hook: &HookSettings| {
+            hook.operations.as_ref().is_none_or(|all| all.contains(&Operation::DeployChallenge))
+        };
+        let by_hook = chosen.any(answers);
+        match self.challenge.as_str() {
+            "http-01" => by_hook || self.webroot.is_some() || self.http_listen.is_some(),
+            // Files for a TLS server to find are always written.
+            "tls-alpn-01" => true,
+            _ => by_hook,
+        }
+    }
+
     /// Takes over everything that `overrides` says.
-    pub(super) fn apply(&mut self, overrides: &Overrides) {
+    pub(crate) fn apply(&mut self, overrides: &Overrides) {
         // Destructured, so that a new setting cannot be forgotten.
         let Overrides {
             ca,

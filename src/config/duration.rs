@@ -22,6 +22,13 @@ impl Humane {
         Self(Duration::from_secs(seconds))
     }
 
+    /// The whole seconds of `duration`, if there are any.
+    #[must_use]
+    pub fn new(duration: Duration) -> Option<Self> {
+        let seconds = duration.as_secs();
+        (seconds > 0).then_some(Self(Duration::from_secs(seconds)))
+    }
+
     /// The same as the standard library has it.
     #[must_use]
     pub const fn get(self) -> Duration {

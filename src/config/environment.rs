@@ -243,7 +243,8 @@ mod tests {
             ("HYDRANT_EXTERNAL_ACCOUNT_ALGORITHM", "md5"),
         ])
         .read();
-        assert_eq!(settings, Settings::default());
+        let external_account = Some(ExternalAccount::default());
+        assert_eq!(settings, Settings { external_account, ..Settings::default() });
         assert_eq!(
             messages(&diagnostics),
             [

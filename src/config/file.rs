@@ -188,6 +188,7 @@ pub struct HookTable {
     /// What it is called for, such as `deploy_challenge` and `deploy_cert`. Default: everything, or what it announces.
     pub operations: Option<List<Text<Operation>>>,
     /// Variables that it gets on top of hydrant's environment, and no other hook.
+    #[schemars(schema_with = "variables_schema")]
     pub env: Option<BTreeMap<String, String>>,
     /// Variables with secrets that it gets although they are withheld from hooks, such as `VAULT_TOKEN`.
     pub pass_env: Option<List<String>>,
@@ -396,6 +397,12 @@ impl JsonSchema for Hook {
         let table = generator.subschema_for::<HookTable>();
         json_schema!({ "anyOf": [{ "type": "string" }, table] })
     }
+}
+
+/// `TTL: 60` needs no quotes.
+fn variables_schema(_: &mut SchemaGenerator) -> Schema {
+    let value = json_schema!({ "type": ["string", "number", "boolean"] });
+    json_schema!({ "type": ["object", "null"], "additionalProperties": value })
 }
 
 impl Serialize for Certificates {

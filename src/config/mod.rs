@@ -15,6 +15,9 @@ mod node;
 pub mod pattern;
 pub mod resolve;
 pub mod setting;
+#[cfg(test)]
+mod tests;
+mod written;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};

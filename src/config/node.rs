@@ -150,6 +150,9 @@ impl Node {
 ///
 /// `known` are faults found before; their pieces are left out too.
 pub(super) fn read<T: DeserializeOwned + Default>(root: &Node, known: Vec<Fault>) -> (T, Vec<Fault>) {
+    if root.kind == Kind::Null {
+        return (T::default(), known);
+    }
     let mut faults = known;
     let mut left_out: BTreeSet<usize> = faults.iter().map(|fault| fault.node).collect();
     let result = loop {
@@ -304,9 +307,22 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             .map_err(|error| error.at(self.node.id))
     }
 
+    /// serde would take a list for a struct, too: the first item for the first field.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match &self.node.kind {
+            Kind::List(_) => Err(Error::invalid_type(Unexpected::Seq, &visitor).at(self.node.id)),
+            _ => self.visit_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        tuple tuple_struct map struct enum identifier ignored_any
+        tuple tuple_struct map enum identifier ignored_any
     }
 }
 

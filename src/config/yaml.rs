@@ -120,7 +120,7 @@ pub(super) fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnos
 
 fn syntax_error(source: &Arc<Source>, error: &serde_yaml::Error) -> Diagnostic {
     let span = error.location().map(|location| {
-        let start = byte_offset(&source.text, location.index());
+        let start = source.text.floor_char_boundary(location.index());
         Span { source: source.clone(), range: start..start }
     });
     // The parser's own text ends with the place, which the span shows better.
@@ -176,17 +176,12 @@ fn tree(text: &str) -> Result<Node, serde_yaml::Error> {
 /// The byte offset of the piece with number `id`.
 fn locate(text: &str, id: usize) -> Option<usize> {
     let error = walk(text, None, Some(id)).err()?;
-    error.location().map(|location| byte_offset(text, location.index()))
+    error.location().map(|location| text.floor_char_boundary(location.index()))
 }
 
 fn walk(text: &str, shape: Option<&Node>, fail_at: Option<usize>) -> Result<Node, serde_yaml::Error> {
     let walk = Walk { next: &Cell::new(0), shape, fail_at };
     walk.deserialize(serde_yaml::Deserializer::from_str(text))
-}
-
-/// The parser counts characters.
-fn byte_offset(text: &str, characters: usize) -> usize {
-    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
 }
 
 /// One reading of the text.

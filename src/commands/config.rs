@@ -1,0 +1,168 @@
+//! `hydrant config check`, `show` and `schema`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::cli::hydrant::Arguments;
+use crate::config::environment::variable;
+use crate::config::file::{Overrides, Settings};
+use crate::config::resolve::Origin;
+use crate::config::{self, Format, Resolved};
+use crate::diagnostic::Diagnostic;
+use crate::identifier::CertName;
+
+/// What is wrong with a configuration.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// All findings.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The file, if there is one and it could be used.
+    pub path: Option<PathBuf>,
+}
+
+impl Checked {
+    /// Whether a run could start with it.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// One line that says how it went.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let errors = self.diagnostics.iter().filter(|found| found.is_error()).count();
+        let warnings = self.diagnostics.len() - errors;
+        let count = |number: usize, word: &str| match number {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            _ => Some(format!("{number} {word}s")),
+        };
+        let counts: Vec<String> =
+            [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+        let place = self.path.as_ref().map(|path| format!(": {}", path.display())).unwrap_or_default();
+        match (errors, counts.is_empty()) {
+            (0, true) => format!("ok{place}"),
+            (0, false) => format!("ok, with {}{place}", counts.join(" and ")),
+            _ => counts.join(" and "),
+        }
+    }
+}
+
+/// `config check`: reads file, environment and flags.
+#[must_use]
+pub fn check(arguments: &Arguments) -> Checked {
+    match config::load(arguments) {
+        Ok(resolved) => examine(resolved),
+        Err(diagnostics) => Checked { diagnostics, path: None },
+    }
+}
+
+fn examine(resolved: Resolved) -> Checked {
+    let mut diagnostics = resolved.warnings;
+    let config = resolved.config;
+    let base = &config.certificates.base;
+    let mut everywhere = base.clone();
+    everywhere.apply(&config.certificates.above);
+    if !everywhere.is_answerable(&config.hooks) {
+        let challenge = everywhere.challenge.as_str();
+        let help = match challenge {
+            "http-01" => "set `webroot` or `http_listen`, or add a hook",
+            _ => "add a hook",
+        };
+        let message = format!("nothing answers {challenge} challenges");
+        diagnostics.push(Diagnostic::warning("unanswered-challenge", None, message).with_help(help));
+    }
+    Checked { diagnostics, path: config.config_path }
+}
+
+/// `config show`: what is in effect, for all certificates or for one, and where each value comes from.
+#[must_use]
+pub fn show(resolved: &Resolved, name: Option<&CertName>) -> String {
+    let written = match name {
+        None => said(&Settings::from(&resolved.config)),
+        Some(name) => said(&Overrides::from(&resolved.config.certificate(name))),
+    };
+    let entries = written.into_iter().map(|(key, value)| {
+        let origin = origin(resolved, name, &key);
+        (key, value, origin)
+    });
+    match resolved.config.format {
+        Format::Json => {
+            let settings: Map<String, Value> = entries
+                .map(|(key, value, origin)| (key, json!({ "value": value, "from": origin })))
+                .collect();
+            format!("{:#}\n", json!({ "version": 1, "settings": settings }))
+        }
+        Format::Text => entries.map(|(key, value, origin)| entry(&key, &value, &origin)).collect(),
+    }
+}
+
+/// `config schema`: the JSON Schema of `hydrant.yml`.
+#[must_use]
+pub fn schema() -> String {
+    let schema =
+        schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<Settings>();
+    format!("{:#}\n", schema.to_value())
+}
+
+/// One setting as YAML, its origin behind the first line.
+fn entry(key: &str, value: &Value, origin: &str) -> String {
+    // A JSON value is always YAML.
+    let yaml = serde_yaml::to_string(&json!({ key: value })).unwrap_or_default();
+    let (first, rest) = yaml.split_once('\n').unwrap_or((&yaml, ""));
+    format!("{first}  # {origin}\n{rest}")
+}
+
+/// The first layer that says something about it.
+fn origin(resolved: &Resolved, name: Option<&CertName>, key: &str) -> String {
+    let [flags, environment, file] = &resolved.layers;
+    for (origin, settings) in [flags, environment] {
+        if said(settings).contains_key(key) {
+            return describe(origin, key);
+        }
+    }
+    if let Some(name) = name {
+        let patterns = &resolved.config.certificates.patterns;
+        let exact = patterns.iter().filter(|(pattern, _)| pattern.names(name));
+        let globs =
+            patterns.iter().rev().filter(|(pattern, _)| !pattern.names(name) && pattern.matches(name));
+        if let Some((pattern, _)) =
+            exact.chain(globs).find(|(_, overrides)| said(overrides).contains_key(key))
+        {
+            return format!("{}, certificates.\"{pattern}\"", describe(&file.0, key));
+        }
+    }
+    if said(&file.1).contains_key(key) {
+        return describe(&file.0, key);
+    }
+    "default".to_owned()
+}
+
+fn describe(origin: &Origin, key: &str) -> String {
+    match origin {
+        Origin::Environment => variable(&[key]),
+        Origin::File(path) => path.display().to_string(),
+        Origin::Flag => "command line".to_owned(),
+    }
+}
+
+/// What a layer says, without what it leaves open.
+fn said(layer: &impl Serialize) -> Map<String, Value> {
+    match without_null(serde_json::to_value(layer).unwrap_or_default()) {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn without_null(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let said = map.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(said.map(|(key, value)| (key, without_null(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_null).collect()),
+        other => other,
+    }
+}
