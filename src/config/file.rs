@@ -325,6 +325,26 @@ impl Overrides {
             validation_timeout: self.validation_timeout.or(below.validation_timeout),
         }
     }
+
+    /// What is left of it when `above` comes first.
+    #[must_use]
+    pub fn below(self, above: &Self) -> Self {
+        Self {
+            ca: self.ca.filter(|_| above.ca.is_none()),
+            challenge: self.challenge.filter(|_| above.challenge.is_none()),
+            webroot: self.webroot.filter(|_| above.webroot.is_none()),
+            hooks: self.hooks.filter(|_| above.hooks.is_none()),
+            key_type: self.key_type.filter(|_| above.key_type.is_none()),
+            reuse_key: self.reuse_key.filter(|_| above.reuse_key.is_none()),
+            must_staple: self.must_staple.filter(|_| above.must_staple.is_none()),
+            profile: self.profile.filter(|_| above.profile.is_none()),
+            preferred_chain: self.preferred_chain.filter(|_| above.preferred_chain.is_none()),
+            renew_before: self.renew_before.filter(|_| above.renew_before.is_none()),
+            owner: self.owner.filter(|_| above.owner.is_none()),
+            order_timeout: self.order_timeout.filter(|_| above.order_timeout.is_none()),
+            validation_timeout: self.validation_timeout.filter(|_| above.validation_timeout.is_none()),
+        }
+    }
 }
 
 impl ExternalAccount {

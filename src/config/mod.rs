@@ -199,3 +199,7 @@ impl Config {
         self.certificates.settings(name)
     }
 }
+
+/// The file that is shipped to be copied.
+#[cfg(test)]
+pub(crate) const EXAMPLE: &str = include_str!("../../examples/hydrant.yml");

@@ -14,8 +14,6 @@ use crate::diagnostic::Diagnostic;
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
 
-const EXAMPLE: &str = include_str!("../../examples/hydrant.yml");
-
 /// As a person would see it, without the source line: place, severity, message, help.
 fn shown(diagnostics: &[Diagnostic]) -> String {
     let mut text = String::new();
@@ -178,7 +176,7 @@ fn what_is_no_yaml_is_said_with_its_place() {
     );
     assert_eq!(
         faults("certificates:\n  a: &base {owner: x}\n  b: {<<: *base}\n"),
-        "3:7 [<<] error(merge-key): `certificates.b.<<`: merge keys are not part of YAML 1.2\n  \
+        "3:7 [<<] error(merge-key): `certificates.b.\"<<\"`: merge keys are not part of YAML 1.2\n  \
          help: write the settings out, or use a glob in `certificates`\n"
     );
 }
