@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::config::Pattern;
 use crate::config::ca::Ca;
 use crate::config::duration::Humane;
-use crate::config::setting::{ChallengeType, Contact, Count, Format, Listen, Proxy};
+use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::identifier::CertName;
 use crate::key::KeyType;
 

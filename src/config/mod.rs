@@ -10,6 +10,7 @@ pub mod duration;
 pub mod environment;
 pub mod file;
 mod flags;
+mod layer;
 mod nearest;
 mod node;
 pub mod pattern;
@@ -17,6 +18,7 @@ pub mod resolve;
 pub mod setting;
 #[cfg(test)]
 mod tests;
+pub mod values;
 mod written;
 pub mod yaml;
 
@@ -28,7 +30,7 @@ pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates};
 pub use pattern::Pattern;
 pub use resolve::{Resolved, load};
-pub use setting::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
+pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
 
 use crate::hook::HookSettings;
 use crate::identifier::CertName;

@@ -8,7 +8,8 @@ use super::account::HmacKey;
 use super::certificate::CertificateSettings;
 use super::duration::Humane;
 use super::file::{Certificates, ExternalAccount, Hook, HookTable, Overrides, Settings};
-use super::setting::{Contact, Count, List, Listen, Setting, Text};
+use super::setting::{List, Setting, Text};
+use super::values::{Contact, Count, Listen};
 use super::{Config, DomainsSource};
 use crate::hook::HookSettings;
 
