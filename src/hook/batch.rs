@@ -210,6 +210,8 @@ pub(super) async fn join(
             failures.extend(later.into_iter().map(|(_, failure)| failure));
             break;
         }
+        // All who were told to retry in the same batch meet again in one.
+        coming = Some(Coming::to(kind.gathering(hook)));
         hook.pause(retries).await;
         retries += 1;
         answers = later.into_iter().map(|(answer, _)| answer).collect();
