@@ -47,6 +47,7 @@ mod stop;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -66,6 +67,7 @@ pub use process::Status;
 pub use program::{Program, ProgramError};
 pub use redact::Redaction;
 pub use stop::{Stop, StopHandle};
+pub use trial::{Trial, Trials};
 
 use crate::identifier::{CertName, Identifier};
 
