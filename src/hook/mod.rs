@@ -1,30 +1,370 @@
-//! Starts other programs.
+//! Starts other programs: hooks answer challenges and deliver certificates.
+//!
+//! The contract on the wire is dehydrated's: the operation is the first argument, its arguments follow, exit code 0
+//! means done (`hydrant_hook_protocol` has it as types). Read on in this order:
+//!
+//! - [`Hooks`]: all hooks of a run, asked for one operation of one certificate;
+//! - `call`: one hook: its turn, its retries, what its exit code means;
+//! - `challenge`, `batch`: how many challenges go into one call, and what becomes of each;
+//! - `settings`, `environment`: what a hook is told, what it sees;
+//! - `program`, `process`, `watch`, `lines`: where it is found, how it starts, how it ends, what it prints.
+//!
+//! # Environment of a hook
+//!
+//! The environment of hydrant's caller, without what is withheld; dehydrated's exports; the hook's own `env:`; and the
+//! facts of the call. A later one wins.
+//!
+//! | Variable | Where | Is |
+//! |---|---|---|
+//! | `WELLKNOWN` `BASEDIR` `CERTDIR` `ALPNCERTDIR` `CONFIG` `COMMAND` | every call | as dehydrated exports them |
+//! | `alias` | calls for a certificate | the name it is kept under |
+//! | `altnames` | calls for a certificate | all its names, separated by blanks |
+//! | `CHALLENGETYPE` `KEY_ALGO` `PRIVATE_KEY_ROLLOVER` | calls for a certificate | as dehydrated writes them |
+//! | `HYDRANT_PROTOCOL` | every call | `1` |
+//! | `HYDRANT_HOOK` | every call | the configured name of the hook |
+//! | `HYDRANT_CA` | every call | the directory URL of the CA |
+//! | `HYDRANT_DRY_RUN` | every call of a dry run | `1` |
+//! | `HYDRANT_CERTIFICATE` | calls for a certificate | the name it is kept under |
+//! | `HYDRANT_NAMES` | calls for a certificate | all its names, separated by blanks |
+//! | `HYDRANT_CHALLENGE` | calls for a certificate, batches | the type of its challenges |
+//! | `HYDRANT_ATTEMPT` | calls for a certificate | which attempt at it this is, from 1 |
+//! | `HYDRANT_OWNER` | calls for a certificate | its owner, where one is configured |
+//! | `HYDRANT_RECORD_NAME` | calls with a single dns-01 challenge | `_acme-challenge.` and the name |
+//! | `HYDRANT_BATCH` `HYDRANT_RESULTS` | batches | files with facts, and for results |
+//! | `HYDRANT_CHANGED` | `exit_hook` | the certificates that changed, separated by blanks |
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+mod batch;
+mod call;
+mod challenge;
+mod environment;
+mod error;
+mod lines;
+mod process;
+mod program;
+mod redact;
+mod settings;
+mod stop;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod watch;
+
+use std::path::Path;
+use std::rc::Rc;
 
 pub use hydrant_hook_protocol::{Chaining, Operation};
+use hydrant_hook_protocol::{HookCall, env};
 
-/// One hook as it is configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookSettings {
-    /// What deliveries to it are recorded under.
-    pub name: String,
-    /// The program: a path, or a bare name that is looked up on `PATH`.
-    pub command: PathBuf,
-    /// What it is called for; `None` is everything.
-    pub operations: Option<Vec<Operation>>,
-    /// Variables it gets on top.
-    pub env: BTreeMap<String, String>,
-    /// Withheld variables it gets nevertheless.
-    pub pass_env: Vec<String>,
-    /// The only variables of the caller it gets; `None` is all of them.
-    pub env_only: Option<Vec<String>>,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How often a call is repeated when the hook says "try again later".
-    pub retries: u32,
-    /// How many challenges it takes in one call; `None` is what it announces.
-    pub chain: Option<Chaining>,
+pub use batch::Approach;
+use call::{Hook, Shared};
+pub use error::{HookError, NameFailure};
+pub use lines::Stream;
+pub use program::{Program, ProgramError};
+pub use redact::Redaction;
+pub use settings::{
+    Answer, CertificateFiles, Delivered, Facts, HookContext, HookLine, HookSettings, LineSink,
+    RequestFailure, Sequence,
+};
+pub use stop::{Stop, StopHandle};
+pub use trial::{Trial, Trials};
+pub use watch::Status;
+
+use crate::identifier::{CertName, Identifier};
+
+/// All hooks of a run, in the order in which they are called.
+pub struct Hooks {
+    hooks: Vec<Rc<Hook>>,
+}
+
+impl Hooks {
+    /// Finds every hook and probes it.
+    ///
+    /// # Errors
+    /// When one is missing, not executable, fails at the probe, or announces nonsense. Of several missing ones all are
+    /// named.
+    pub async fn start(
+        settings: Vec<HookSettings>,
+        context: HookContext,
+        lines: LineSink,
+    ) -> Result<Self, HookError> {
+        let shared = Rc::new(Shared::new(context, lines));
+        let found = settings.into_iter().map(|settings| Hook::find(settings, &shared));
+        let (found, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
+        HookError::all(missing.into_iter().filter_map(Result::err).collect())?;
+        let mut hooks = Vec::new();
+        for mut hook in found.into_iter().flatten() {
+            if shared.context.probe {
+                hook.probe().await?;
+            }
+            hooks.push(Rc::new(hook));
+        }
+        Ok(Self { hooks })
+    }
+
+    /// Whether any hook is to be called for this operation.
+    #[must_use]
+    pub fn wants(&self, operation: Operation) -> bool {
+        self.hooks.iter().any(|hook| hook.wants(operation))
+    }
+
+    /// The names of the hooks that are called for this operation, in order.
+    #[must_use]
+    pub fn wanting(&self, operation: Operation) -> Vec<&str> {
+        self.hooks.iter().filter(|hook| hook.wants(operation)).map(|hook| hook.name()).collect()
+    }
+
+    /// To whom certificates are delivered: the hooks that are called for `deploy_cert`.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<&str> {
+        self.wanting(Operation::DeployCert)
+    }
+
+    /// Whether every hook that deploys challenges returns only when the CA can see them.
+    #[must_use]
+    pub fn visible_on_return(&self) -> bool {
+        let mut deploying = self.hooks.iter().filter(|hook| hook.wants(Operation::DeployChallenge));
+        deploying.all(|hook| hook.announced().is_some_and(|said| said.visible_on_return))
+    }
+
+    /// `startup_hook`: a run begins.
+    ///
+    /// # Errors
+    /// The first failure; later hooks are not called.
+    pub async fn startup(&self) -> Result<(), HookError> {
+        for hook in self.hooks_for(Operation::StartupHook) {
+            hook.call(&HookCall::StartupHook, None, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// `exit_hook`: a run ends. `changed` are the certificates that changed in it, `error` is why it ends early.
+    ///
+    /// # Errors
+    /// All failures; every hook is called.
+    pub async fn exit(&self, changed: &[CertName], error: Option<&str>) -> Result<(), HookError> {
+        let names: Vec<_> = changed.iter().map(CertName::as_str).collect();
+        let changed = [(env::CHANGED, names.join(" "))];
+        let call = HookCall::ExitHook { error: error.map(environment::as_argument) };
+        let mut failures = Vec::new();
+        for hook in self.hooks_for(Operation::ExitHook) {
+            failures.extend(hook.call(&call, None, &changed).await.err());
+        }
+        HookError::all(failures)
+    }
+
+    /// `generate_csr`: the text with the first CSR (PEM) that a hook gives, if one does.
+    ///
+    /// In a strict sequence hooks that announce nothing are probed again first, as dehydrated does for every line.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub async fn generate_csr(&self, facts: &Facts<'_>, certdir: &Path) -> Result<Option<String>, HookError> {
+        let call = HookCall::GenerateCsr {
+            domain: facts.primary(),
+            certdir: certdir.display().to_string(),
+            names: facts.names.iter().map(ToString::to_string).collect(),
+        };
+        for hook in &self.hooks {
+            hook.probe_for_line(facts).await?;
+            if !hook.wants(Operation::GenerateCsr) {
+                continue;
+            }
+            let text = hook.call(&call, Some(facts), &[]).await?;
+            // Without such a line what was printed is no CSR and, as under dehydrated, of no account.
+            let header = |line: &str| {
+                let line = line.trim_end();
+                line.starts_with("-----BEGIN ") && line.ends_with("CERTIFICATE REQUEST-----")
+            };
+            if text.lines().any(header) {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Registers a certificate that may yet join a batch of challenges. Batches wait a moment for it; drop it as soon as
+    /// it is clear that the certificate will not join.
+    #[must_use]
+    pub fn approach(&self) -> Approach {
+        Approach::new(&self.hooks)
+    }
+
+    /// `deploy_challenge`: makes the answers visible, by every hook that wants it, one hook after the other.
+    ///
+    /// From the moment of the call cleaning is owed, whatever this returns.
+    ///
+    /// # Errors
+    /// The first failure; later hooks are not called.
+    pub async fn deploy_challenges(
+        &self,
+        facts: &Facts<'_>,
+        answers: &[Answer],
+        mut approach: Approach,
+    ) -> Result<(), HookError> {
+        for (index, hook) in self.hooks.iter().enumerate() {
+            let coming = approach.take(index);
+            if hook.wants(Operation::DeployChallenge) {
+                challenge::deploy(hook, facts, answers, coming).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `clean_challenge`: takes the answers away, by every hook that wants it.
+    ///
+    /// # Errors
+    /// All failures; every answer is tried with every hook. [`HookError::hooks`] tells who still owes it.
+    pub async fn clean_challenges(&self, facts: &Facts<'_>, answers: &[Answer]) -> Result<(), HookError> {
+        self.clean_challenges_of(&self.wanting(Operation::CleanChallenge), facts, answers).await
+    }
+
+    /// The same by the named hooks alone: what an earlier run left. Names that belong to no hook of this run are passed
+    /// over; the caller knows them from [`Self::wanting`].
+    ///
+    /// # Errors
+    /// All failures.
+    pub async fn clean_challenges_of(
+        &self,
+        hooks: &[&str],
+        facts: &Facts<'_>,
+        answers: &[Answer],
+    ) -> Result<(), HookError> {
+        let mut failures = Vec::new();
+        for hook in self.hooks_for(Operation::CleanChallenge) {
+            if hooks.contains(&hook.name()) {
+                failures.extend(challenge::clean(hook, facts, answers).await.err());
+            }
+        }
+        HookError::all(failures)
+    }
+
+    /// `invalid_challenge`: the CA refused the answer for `name` and said `response`.
+    ///
+    /// # Errors
+    /// All failures; every hook is called.
+    pub async fn invalid_challenge(
+        &self,
+        facts: &Facts<'_>,
+        name: &Identifier,
+        response: &str,
+    ) -> Result<(), HookError> {
+        let response = environment::as_argument(response);
+        let call = HookCall::InvalidChallenge { domain: name.to_string(), response };
+        let mut failures = Vec::new();
+        for hook in self.hooks_for(Operation::InvalidChallenge) {
+            failures.extend(hook.call(&call, Some(facts), &[]).await.err());
+        }
+        HookError::all(failures)
+    }
+
+    /// `sync_cert`: new files are on disk, the links still show the old ones.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub async fn sync_cert(&self, facts: &Facts<'_>, files: &CertificateFiles<'_>) -> Result<(), HookError> {
+        let path = |path: &Path| path.display().to_string();
+        let call = HookCall::SyncCert {
+            key: path(files.key),
+            cert: path(files.cert),
+            fullchain: path(files.fullchain),
+            chain: path(files.chain),
+            csr: path(files.csr),
+        };
+        for hook in self.hooks_for(Operation::SyncCert) {
+            hook.call(&call, Some(facts), &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// `deploy_cert` to one destination. `timestamp` is that of the certificate's files.
+    ///
+    /// # Errors
+    /// When the hook fails, or no hook of that name wants deliveries.
+    pub async fn deploy_cert(
+        &self,
+        destination: &str,
+        facts: &Facts<'_>,
+        files: &CertificateFiles<'_>,
+        timestamp: u64,
+    ) -> Result<Delivered, HookError> {
+        let path = |path: &Path| path.display().to_string();
+        let call = HookCall::DeployCert {
+            domain: facts.primary(),
+            key: path(files.key),
+            cert: path(files.cert),
+            fullchain: path(files.fullchain),
+            chain: path(files.chain),
+            timestamp,
+        };
+        let hook = self.destination(destination, Operation::DeployCert)?;
+        hook.call(&call, Some(facts), &[]).await?;
+        Ok(Delivered { verified: hook.announced().is_some_and(|said| said.verifies_delivery) })
+    }
+
+    /// `unchanged_cert` to one destination; nothing when that hook does not want it.
+    ///
+    /// # Errors
+    /// When the hook fails.
+    pub async fn unchanged_cert(
+        &self,
+        destination: &str,
+        facts: &Facts<'_>,
+        files: &CertificateFiles<'_>,
+    ) -> Result<(), HookError> {
+        let Ok(hook) = self.destination(destination, Operation::UnchangedCert) else { return Ok(()) };
+        let path = |path: &Path| path.display().to_string();
+        let call = HookCall::UnchangedCert {
+            domain: facts.primary(),
+            key: path(files.key),
+            cert: path(files.cert),
+            fullchain: path(files.fullchain),
+            chain: path(files.chain),
+        };
+        hook.call(&call, Some(facts), &[]).await?;
+        Ok(())
+    }
+
+    /// `request_failure`: the CA answered with an error. `method` is `get`, `head` or `post`.
+    ///
+    /// # Errors
+    /// All failures; every hook is called.
+    pub async fn request_failure(
+        &self,
+        facts: Option<&Facts<'_>>,
+        failure: &RequestFailure<'_>,
+    ) -> Result<(), HookError> {
+        // An answer to HEAD has no body: dehydrated puts the headers there and leaves their own place empty.
+        let (body, headers) = match failure.method {
+            "head" => (failure.headers, ""),
+            _ => (failure.body, failure.headers),
+        };
+        let call = HookCall::RequestFailure {
+            status: failure.status.to_string(),
+            body: environment::as_argument(body),
+            method: failure.method.to_owned(),
+            headers: environment::as_argument(headers),
+        };
+        let mut failures = Vec::new();
+        for hook in self.hooks_for(Operation::RequestFailure) {
+            failures.extend(hook.call(&call, facts, &[]).await.err());
+        }
+        HookError::all(failures)
+    }
+
+    fn hooks_for(&self, operation: Operation) -> impl Iterator<Item = &Rc<Hook>> {
+        self.hooks.iter().filter(move |hook| hook.wants(operation))
+    }
+
+    fn destination(&self, name: &str, operation: Operation) -> Result<&Rc<Hook>, HookError> {
+        let hook = self.hooks_for(operation).find(|hook| hook.name() == name);
+        hook.ok_or_else(|| HookError::NoSuchHook { hook: name.to_owned(), operation })
+    }
+}
+
+impl std::fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.hooks.iter().map(|hook| hook.name())).finish()
+    }
 }

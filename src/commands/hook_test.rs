@@ -1,0 +1,549 @@
+//! `hydrant hook test PATH`: is a script a hook? Checks it against the contract, without a CA.
+//!
+//! Nothing is delivered unless that is asked for; challenges are deployed and cleaned for a name of the caller's choice.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hydrant_hook_protocol::{
+    BatchFact, Capabilities, Chaining, HookCall, Operation, TRY_LATER, Triple, TripleOutcome, env,
+    read_results, write_batch,
+};
+use serde::Serialize;
+
+use crate::hook::{Facts, ProgramError, Status, Stop, Trial, Trials};
+use crate::identifier::{CertName, DnsName, Identifier};
+
+/// How to test.
+#[derive(Clone, Debug)]
+pub struct HookTestOptions {
+    /// For which name challenges are deployed and cleaned. A hook that changes a zone needs one of that zone.
+    pub domain: DnsName,
+    /// The type of challenge.
+    pub challenge: String,
+    /// Chaining to test with a hook that announces nothing.
+    pub chain: Chaining,
+    /// Also call `sync_cert`, `deploy_cert` and `unchanged_cert`, with a self-signed certificate: a hook may install it.
+    pub deliver: bool,
+    /// How long each call may take.
+    pub timeout: Duration,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct HookTestReport {
+    /// The hook.
+    pub hook: PathBuf,
+    /// What it announces to hydrant; `None` for a hook that knows dehydrated alone.
+    pub announced: Option<Capabilities>,
+    /// In the order in which they were made.
+    pub checks: Vec<Check>,
+}
+
+impl HookTestReport {
+    /// Whether no check failed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        !self.checks.iter().any(|check| check.outcome == CheckOutcome::Failed)
+    }
+}
+
+/// One thing that a hook must do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What is checked: a sentence with the hook as its subject left out, such as `ignores unknown operations`.
+    pub name: String,
+    /// Whether it holds.
+    pub outcome: CheckOutcome,
+    /// Why not, or what was seen.
+    pub message: Option<String>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Whether a check holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOutcome {
+    /// It does not.
+    Failed,
+    /// It does.
+    Ok,
+    /// It was not tried.
+    Skipped,
+}
+
+/// Tests the hook at `path`, a path or a name on `PATH`.
+///
+/// # Errors
+/// When files for the test cannot be written. What is wrong with the hook is in the report.
+pub async fn test(path: &Path, options: &HookTestOptions, stop: Stop) -> io::Result<HookTestReport> {
+    let mut report = HookTestReport { hook: path.to_owned(), announced: None, checks: Vec::new() };
+    let trials = match Trials::find(path, options.timeout, stop) {
+        Ok(trials) => trials,
+        Err(error) => {
+            report.checks.push(unusable(&error));
+            return Ok(report);
+        }
+    };
+    let mut tester = Tester { trials, options, report, scratch: tempfile::tempdir()? };
+    if tester.probe().await {
+        tester.run_hooks().await;
+        tester.challenges().await?;
+        tester.deliveries().await?;
+        tester.end().await;
+    }
+    Ok(tester.report)
+}
+
+fn unusable(error: &ProgramError) -> Check {
+    Check {
+        name: "can be executed".into(),
+        outcome: CheckOutcome::Failed,
+        message: Some(error.to_string()),
+        help: error.hint(),
+    }
+}
+
+struct Tester<'a> {
+    trials: Trials,
+    options: &'a HookTestOptions,
+    report: HookTestReport,
+    scratch: tempfile::TempDir,
+}
+
+impl Tester<'_> {
+    /// Whether the hook answers at all; if not, there is nothing more to test.
+    async fn probe(&mut self) -> bool {
+        let trial = self.trials.call_as_dehydrated(&HookCall::Probe).await;
+        let under_dehydrated = self.judge("ignores unknown operations under dehydrated", trial);
+        let Some(under_dehydrated) = under_dehydrated else { return false };
+        if matches!(Capabilities::parse(&under_dehydrated.stdout), Ok(Some(_))) {
+            self.fail(
+                "keeps silent under dehydrated",
+                "it prints its capabilities although HYDRANT_PROTOCOL is not set",
+            );
+        }
+        let trial = self.trials.call(&HookCall::Probe, None, &[]).await;
+        let Some(trial) = self.judge("answers the probe of hydrant", trial) else { return false };
+        self.capabilities(&trial.stdout);
+        let unknown = HookCall::Unknown {
+            operation: "an_operation_of_tomorrow".into(),
+            arguments: vec!["x".into(); 7],
+        };
+        let trial = self.trials.call(&unknown, None, &[]).await;
+        self.judge("ignores an operation it does not know, whatever its arguments", trial);
+        true
+    }
+
+    fn capabilities(&mut self, stdout: &str) {
+        let name = "announces its capabilities";
+        match Capabilities::parse(stdout) {
+            Err(error) => self.fail(name, error.to_string()),
+            Ok(None) if stdout.lines().any(|line| matches!(Capabilities::parse(line), Ok(Some(_)))) => {
+                self.fail(name, "the JSON object must be all that it prints on stdout");
+            }
+            Ok(None) => self.skip(name, "it announces nothing: dehydrated's contract holds"),
+            Ok(Some(said)) => {
+                let unknown =
+                    said.operations.iter().flatten().filter(|name| name.parse::<Operation>().is_err());
+                let unknown: Vec<_> = unknown.cloned().collect();
+                if unknown.is_empty() {
+                    self.ok(name, None);
+                } else {
+                    self.fail(name, format!("this hydrant has no operation {}", unknown.join(", ")));
+                }
+                self.report.announced = Some(said);
+            }
+        }
+    }
+
+    /// What every run does.
+    async fn run_hooks(&mut self) {
+        if self.wants(Operation::StartupHook) {
+            let trial = self.trials.call(&HookCall::StartupHook, None, &[]).await;
+            self.judge("takes `startup_hook` without arguments", trial);
+        }
+        if self.wants(Operation::GenerateCsr) {
+            let call = HookCall::GenerateCsr {
+                domain: self.options.domain.to_string(),
+                certdir: self.scratch.path().display().to_string(),
+                names: vec![self.options.domain.to_string()],
+            };
+            let trial = self.call_for_certificate(&call, &[]).await;
+            self.judge("takes `generate_csr` with 3 arguments", trial);
+        }
+    }
+
+    async fn end(&mut self) {
+        if !self.wants(Operation::ExitHook) {
+            return;
+        }
+        for (name, error) in [
+            ("takes `exit_hook` without an argument", None),
+            ("takes `exit_hook` with an empty argument", Some("")),
+            ("takes `exit_hook` with a message", Some("this is a test: nothing went wrong")),
+        ] {
+            let call = HookCall::ExitHook { error: error.map(str::to_owned) };
+            let changed = [(env::CHANGED, String::new())];
+            let trial = self.trials.call(&call, None, &changed).await;
+            self.judge(name, trial);
+        }
+    }
+
+    async fn challenges(&mut self) -> io::Result<()> {
+        if !self.wants(Operation::DeployChallenge) {
+            self.skip("deploys challenges", "it does not want `deploy_challenge`");
+            return Ok(());
+        }
+        let most = self.report.announced.as_ref().map_or(
+            // Batches are only for hooks that announce them.
+            self.options.chain.min(Chaining::Certificate),
+            |said| said.challenges,
+        );
+        self.one_by_one().await;
+        if most >= Chaining::Certificate {
+            self.chained().await;
+        }
+        if most == Chaining::Batch {
+            self.batch(Operation::DeployChallenge).await?;
+            self.batch(Operation::CleanChallenge).await?;
+        }
+        if self.wants(Operation::CleanChallenge) {
+            let call = HookCall::CleanChallenge(self.triples(1));
+            let trial = self.call_for_certificate(&call, &[]).await;
+            // After a crash the next run cleans what may be clean already.
+            self.judge("cleans what is not there any more", trial);
+        }
+        Ok(())
+    }
+
+    /// Both answers of a name and its wildcard are deployed before the first is cleaned.
+    async fn one_by_one(&mut self) {
+        for (triple, what) in self.triples(2).into_iter().zip(["", ", a second value for the same name"]) {
+            let trial = self.call_for_certificate(&HookCall::DeployChallenge(vec![triple]), &[]).await;
+            self.judge(&format!("deploys one challenge{what}"), trial);
+        }
+        if self.wants(Operation::CleanChallenge) {
+            for (triple, what) in self.triples(2).into_iter().zip(["", ", and the second value"]) {
+                let trial = self.call_for_certificate(&HookCall::CleanChallenge(vec![triple]), &[]).await;
+                self.judge(&format!("cleans one challenge{what}"), trial);
+            }
+        }
+    }
+
+    async fn chained(&mut self) {
+        let trial = self.call_for_certificate(&HookCall::DeployChallenge(self.triples(3)), &[]).await;
+        self.judge("deploys three challenges of one certificate in one call", trial);
+        if self.wants(Operation::CleanChallenge) {
+            let trial = self.call_for_certificate(&HookCall::CleanChallenge(self.triples(3)), &[]).await;
+            self.judge("cleans three challenges of one certificate in one call", trial);
+        }
+    }
+
+    async fn batch(&mut self, operation: Operation) -> io::Result<()> {
+        if !self.wants(operation) {
+            return Ok(());
+        }
+        let triples = self.triples(3);
+        let fact = |certificate: &str, triples: Vec<usize>| BatchFact {
+            certificate: certificate.into(),
+            names: vec![self.options.domain.to_string()],
+            challenge: self.options.challenge.clone(),
+            ca: "https://ca.invalid/directory".into(),
+            attempt: 1,
+            owner: None,
+            triples,
+        };
+        let (batch, results) = (self.scratch.path().join("batch"), self.scratch.path().join("results"));
+        let facts = vec![fact("hook-test-1", vec![0, 2]), fact("hook-test-2", vec![1])];
+        std::fs::write(&batch, write_batch(facts)?)?;
+        std::fs::write(&results, "")?;
+        let extra = [
+            (env::BATCH, batch.display().to_string()),
+            (env::RESULTS, results.display().to_string()),
+            (env::CHALLENGE, self.options.challenge.clone()),
+        ];
+        let (call, verb) = match operation {
+            Operation::CleanChallenge => (HookCall::CleanChallenge(triples), "cleans"),
+            _ => (HookCall::DeployChallenge(triples), "deploys"),
+        };
+        let trial = self.trials.call(&call, None, &extra).await;
+        let name = format!("{verb} the challenges of several certificates in one call");
+        if self.judge(&name, trial).is_none() {
+            return Ok(());
+        }
+        let said = read_results(&std::fs::read_to_string(&results).unwrap_or_default());
+        let reported: BTreeSet<_> = said.iter().map(|result| result.index).collect();
+        let name = "writes a result for each challenge of a batch";
+        if let Some(bad) = said.iter().find(|result| result.outcome != TripleOutcome::Done) {
+            let message = bad.message.as_deref().unwrap_or("without a message");
+            self.fail(name, format!("challenge {} was not done: {message}", bad.index));
+        } else if reported == BTreeSet::from([0, 1, 2]) {
+            self.ok(name, None);
+        } else {
+            self.fail(name, format!("of the challenges 0, 1 and 2 it reported {reported:?}"));
+        }
+        Ok(())
+    }
+
+    async fn deliveries(&mut self) -> io::Result<()> {
+        let operations = [Operation::SyncCert, Operation::DeployCert, Operation::UnchangedCert];
+        if !self.options.deliver {
+            if operations.into_iter().any(|operation| self.wants(operation)) {
+                self.skip("delivers certificates", "not asked for: it may install the test certificate");
+            }
+            return Ok(());
+        }
+        let [key, cert, fullchain, chain, csr] = self.certificate_files()?;
+        let domain = self.options.domain.to_string();
+        let sync = HookCall::SyncCert {
+            key: key.clone(),
+            cert: cert.clone(),
+            fullchain: fullchain.clone(),
+            chain: chain.clone(),
+            csr,
+        };
+        let deploy = HookCall::DeployCert {
+            domain: domain.clone(),
+            key: key.clone(),
+            cert: cert.clone(),
+            fullchain: fullchain.clone(),
+            chain: chain.clone(),
+            timestamp: 1_700_000_000,
+        };
+        let unchanged = HookCall::UnchangedCert { domain, key, cert, fullchain, chain };
+        for (operation, call) in operations.into_iter().zip([sync, deploy, unchanged]) {
+            if self.wants(operation) {
+                let trial = self.call_for_certificate(&call, &[]).await;
+                let count = call.to_argv().len() - 1;
+                self.judge(&format!("takes `{operation}` with {count} arguments"), trial);
+            }
+        }
+        Ok(())
+    }
+
+    /// Key, certificate, full chain, chain, CSR.
+    fn certificate_files(&self) -> io::Result<[String; 5]> {
+        let made = rcgen::generate_simple_self_signed([self.options.domain.to_string()])
+            .map_err(io::Error::other)?;
+        let (key, cert) = (made.signing_key.serialize_pem(), made.cert.pem());
+        let csr = rcgen::CertificateParams::new([self.options.domain.to_string()])
+            .and_then(|params| params.serialize_request(&made.signing_key))
+            .and_then(|csr| csr.pem())
+            .map_err(io::Error::other)?;
+        let write = |name: &str, text: &str| {
+            let path = self.scratch.path().join(name);
+            std::fs::write(&path, text).map(|()| path.display().to_string())
+        };
+        Ok([
+            write("privkey.pem", &key)?,
+            write("cert.pem", &cert)?,
+            write("fullchain.pem", &format!("{cert}{cert}"))?,
+            write("chain.pem", &cert)?,
+            write("cert.csr", &csr)?,
+        ])
+    }
+
+    async fn call_for_certificate(&self, call: &HookCall, extra: &[(&str, String)]) -> io::Result<Trial> {
+        let name: CertName = self.options.domain.as_str().parse().map_err(io::Error::other)?;
+        let names = [Identifier::Dns(self.options.domain.clone())];
+        let facts = Facts {
+            name: &name,
+            names: &names,
+            challenge: &self.options.challenge,
+            key_algo: "prime256v1",
+            key_rollover: false,
+            ca: "https://ca.invalid/directory",
+            attempt: 1,
+            owner: None,
+        };
+        self.trials.call(call, Some(&facts), extra).await
+    }
+
+    /// Answers that look real: tokens and values of 43 characters of base64url.
+    fn triples(&self, count: usize) -> Vec<Triple> {
+        let one = |index: usize| {
+            let token = format!("hydrant-hook-test-token-{index}-{}", "t".repeat(17));
+            let value = match self.options.challenge.as_str() {
+                "http-01" => format!("{token}.{}", "p".repeat(43)),
+                "tls-alpn-01" => vec![format!("0{index}"); 32].join(":"),
+                _ => format!("hydrant-hook-test-value-{index}-{}", "v".repeat(17)),
+            };
+            Triple { identifier: self.options.domain.base().to_owned(), token, value }
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn wants(&self, operation: Operation) -> bool {
+        self.report.announced.as_ref().is_none_or(|said| said.wants(operation))
+    }
+
+    /// Notes how a call went; gives it back when it ended with success.
+    fn judge(&mut self, name: &str, trial: io::Result<Trial>) -> Option<Trial> {
+        let trial = match trial {
+            Ok(trial) => trial,
+            Err(error) => {
+                self.fail(name, error.to_string());
+                return None;
+            }
+        };
+        let said = trial.stderr.lines().chain(trial.stdout.lines()).rfind(|line| !line.trim().is_empty());
+        let said = said.map(|line| format!(": {line}")).unwrap_or_default();
+        let failure = match trial.status {
+            Status::Exited(0) if trial.leaked => {
+                "it left a background process that holds its output: redirect that one's".into()
+            }
+            Status::Exited(0) => {
+                self.ok(name, Some(format!("{} ms", trial.took.as_millis())));
+                return Some(trial);
+            }
+            Status::Exited(code) if code == i32::from(TRY_LATER) => {
+                format!("exit code {code}, try again later{said}")
+            }
+            Status::Exited(code) => format!("exit code {code}{said}"),
+            Status::Signaled(signal) => format!("ended by signal {signal}{said}"),
+            Status::Stopped => "interrupted".into(),
+            Status::TimedOut => format!("took longer than {:?}{said}", self.options.timeout),
+        };
+        self.fail(name, failure);
+        None
+    }
+
+    fn ok(&mut self, name: &str, message: Option<String>) {
+        self.note(name, CheckOutcome::Ok, message, None);
+    }
+
+    fn skip(&mut self, name: &str, because: &str) {
+        self.note(name, CheckOutcome::Skipped, Some(because.into()), None);
+    }
+
+    fn fail(&mut self, name: &str, because: impl Into<String>) {
+        let help = if name.contains("unknown operations") || name.contains("does not know") {
+            Some("end with exit code 0 for every operation that is not yours".to_owned())
+        } else if name.contains("challenge") && self.options.domain.as_str().ends_with(".invalid") {
+            Some("a hook that changes a zone needs a test name of that zone".to_owned())
+        } else {
+            None
+        };
+        self.note(name, CheckOutcome::Failed, Some(because.into()), help);
+    }
+
+    fn note(&mut self, name: &str, outcome: CheckOutcome, message: Option<String>, help: Option<String>) {
+        self.report.checks.push(Check { name: name.to_owned(), outcome, message, help });
+    }
+}
+
+impl Default for HookTestOptions {
+    fn default() -> Self {
+        Self {
+            // Never a name of anybody (RFC 2606 §2).
+            // The unwrap cannot fail: a constant that the tests parse.
+            domain: "hydrant-hook-test.invalid".parse().unwrap(),
+            challenge: "dns-01".into(),
+            chain: Chaining::Name,
+            deliver: false,
+            timeout: Duration::from_mins(5),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A hook of this text, copied into place by a child process (see `hook::testing`).
+    fn hook(directory: &Path, text: &str) -> PathBuf {
+        let (source, path) = (directory.join("source"), directory.join("hook.sh"));
+        std::fs::write(&source, text).unwrap();
+        std::fs::set_permissions(&source, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let copied = std::process::Command::new("cp").arg("-p").arg(&source).arg(&path).status();
+        assert!(copied.unwrap().success());
+        path
+    }
+
+    async fn tested(text: &str, options: &HookTestOptions) -> HookTestReport {
+        let directory = tempfile::tempdir().unwrap();
+        test(&hook(directory.path(), text), options, Stop::never()).await.unwrap()
+    }
+
+    /// A line for each check that did not pass.
+    fn complaints(report: &HookTestReport) -> String {
+        let mut text = String::new();
+        for check in report.checks.iter().filter(|check| check.outcome != CheckOutcome::Ok) {
+            writeln!(text, "{}: {}", check.name, check.message.as_deref().unwrap_or_default()).unwrap();
+        }
+        text
+    }
+
+    #[tokio::test]
+    async fn the_shipped_example_is_a_hook() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hooks/hook.sh");
+        let options =
+            HookTestOptions { deliver: true, chain: Chaining::Certificate, ..HookTestOptions::default() };
+        let report = test(&example, &options, Stop::never()).await.unwrap();
+        assert!(report.passed(), "{}", complaints(&report));
+        assert!(report.announced.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_does_nothing_passes() {
+        let report = tested("#!/bin/sh\n", &HookTestOptions::default()).await;
+        assert!(report.passed());
+        assert_eq!(
+            complaints(&report),
+            "announces its capabilities: it announces nothing: dehydrated's contract holds\n\
+             delivers certificates: not asked for: it may install the test certificate\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_fails_on_unknown_operations_is_found_out() {
+        let script = "#!/bin/sh\ncase $1 in deploy_challenge) ;; *) echo \"no $2\" >&2; exit 3 ;; esac\n";
+        let report = tested(script, &HookTestOptions::default()).await;
+        assert_eq!(complaints(&report), "ignores unknown operations under dehydrated: exit code 3: no\n");
+        assert!(report.checks[0].help.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_counts_arguments_wrongly_is_found_out() {
+        let script = "#!/bin/sh\ncase $1 in\n\
+                      deploy_challenge) [ $# = 4 ] || { echo want 3; exit 1; } ;;\n\
+                      exit_hook) shift; : ${1?} ;; esac\n";
+        let options = HookTestOptions { chain: Chaining::Certificate, ..HookTestOptions::default() };
+        let report = tested(script, &options).await;
+        let found = complaints(&report);
+        assert!(
+            found.contains("deploys three challenges of one certificate in one call: exit code 1: want 3")
+        );
+        assert!(found.contains("takes `exit_hook` without an argument: exit code"));
+    }
+
+    #[tokio::test]
+    async fn a_batch_hook_must_report_every_challenge() {
+        let script = "#!/bin/sh\ncase $1 in\n\
+                      this_*) [ -n \"$HYDRANT_PROTOCOL\" ] && echo '{\"hydrant\": 1, \"challenges\": \"batch\", \
+                      \"operations\": [\"deploy_challenge\", \"fly\"]}' ;;\n\
+                      *) [ -z \"$HYDRANT_RESULTS\" ] || echo '{\"index\": 1, \"outcome\": \"done\"}' >>$HYDRANT_RESULTS ;;\n\
+                      esac\nexit 0\n";
+        let report = tested(script, &HookTestOptions::default()).await;
+        assert_eq!(
+            complaints(&report),
+            "announces its capabilities: this hydrant has no operation fly\n\
+             writes a result for each challenge of a batch: of the challenges 0, 1 and 2 it reported {1}\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_cannot_be_executed_is_one_failed_check() {
+        let report =
+            test(Path::new("/nowhere/hook"), &HookTestOptions::default(), Stop::never()).await.unwrap();
+        assert_eq!(complaints(&report), "can be executed: `/nowhere/hook` does not exist\n");
+        assert!(!report.passed());
+    }
+}

@@ -1,0 +1,455 @@
+//! The challenges of many certificates in one call.
+//!
+//! A certificate joins the batch that is open and waits for its result. A batch closes when every certificate that may
+//! join has joined (each holds a [`Coming`] until then), or when for a moment none came; those of a hook that takes one
+//! call at a time stay open until its turn comes. The work is one shared future that any of the waiting certificates
+//! drives, so that it goes on when one of them is dropped.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared, WeakShared, join_all};
+use hydrant_hook_protocol::{
+    BatchFact, Chaining, HookCall, Operation, TRY_LATER, Triple, TripleOutcome, TripleResult, env,
+    read_results, write_batch,
+};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::call::{Hook, Turn};
+use super::challenge::triple;
+use super::error::{HookError, NameFailure};
+use super::watch::{Outcome, Status};
+use super::{Answer, Facts};
+
+/// A batch in which nobody joins for so long closes.
+const QUIET: Duration = Duration::from_millis(200);
+/// No batch waits longer for others.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// A call has fewer bytes of arguments.
+const ARGUMENTS: usize = 100_000;
+
+/// A certificate on its way to the batches of every hook. See [`Hooks::approach`](super::Hooks::approach).
+#[derive(Debug)]
+pub struct Approach(Vec<Option<Coming>>);
+
+impl Approach {
+    pub(super) fn new(hooks: &[Rc<Hook>]) -> Self {
+        let batched =
+            |hook: &Hook| hook.wants(Operation::DeployChallenge) && hook.chaining() == Chaining::Batch;
+        Self(hooks.iter().map(|hook| batched(hook).then(|| Coming::to(&hook.deploys))).collect())
+    }
+
+    /// Its way to the batch of this hook.
+    pub(super) fn take(&mut self, hook: usize) -> Option<Coming> {
+        self.0.get_mut(hook).and_then(Option::take)
+    }
+}
+
+/// That a certificate may yet join; dropped when it has, or will not.
+#[derive(Debug)]
+pub(super) struct Coming(Rc<Gathering>);
+
+impl Coming {
+    pub(super) fn to(gathering: &Rc<Gathering>) -> Self {
+        gathering.coming.set(gathering.coming.get() + 1);
+        Self(Rc::clone(gathering))
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.coming.set(self.0.coming.get() - 1);
+        self.0.changed.notify_one();
+    }
+}
+
+/// Whether challenges are deployed or cleaned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Deploy,
+    Clean,
+}
+
+impl Kind {
+    fn call(self, triples: Vec<Triple>) -> HookCall {
+        match self {
+            Self::Deploy => HookCall::DeployChallenge(triples),
+            Self::Clean => HookCall::CleanChallenge(triples),
+        }
+    }
+
+    fn operation(self) -> Operation {
+        match self {
+            Self::Deploy => Operation::DeployChallenge,
+            Self::Clean => Operation::CleanChallenge,
+        }
+    }
+
+    fn gathering(self, hook: &Hook) -> &Rc<Gathering> {
+        match self {
+            Self::Deploy => &hook.deploys,
+            Self::Clean => &hook.cleans,
+        }
+    }
+}
+
+/// What batches did for one certificate.
+#[derive(Clone, Debug)]
+pub(super) enum Joined {
+    Done,
+    Failed(HookError),
+    /// The batch broke: the certificate is to be served by a call of its own.
+    Repeat,
+}
+
+/// What one batch did for one certificate.
+#[derive(Clone, Debug)]
+enum Turnout {
+    Broken(HookError),
+    Repeat,
+    /// The names that failed, and the answers to try again with what the hook said of them. Done when both are empty.
+    Settled {
+        failed: Vec<NameFailure>,
+        later: Vec<(Answer, NameFailure)>,
+    },
+}
+
+/// Where certificates meet for the next batch of one hook and kind.
+#[derive(Debug, Default)]
+pub(super) struct Gathering {
+    open: RefCell<Option<Open>>,
+    /// How many may yet join.
+    coming: Cell<usize>,
+    last_joined: Cell<Option<Instant>>,
+    /// Somebody joined, or will not.
+    changed: Notify,
+}
+
+/// The batch that can be joined. Weak: when all who joined are gone, so is the batch.
+#[derive(Debug)]
+struct Open {
+    members: Rc<RefCell<Vec<Member>>>,
+    work: WeakShared<Work>,
+}
+
+/// What becomes of every member, in the order in which they joined.
+type Work = LocalBoxFuture<'static, Rc<Vec<Turnout>>>;
+
+/// A certificate in a batch.
+#[derive(Debug)]
+struct Member {
+    fact: BatchFact,
+    answers: Vec<Answer>,
+    /// Gone when nobody waits for it any more.
+    waiting: Weak<()>,
+}
+
+impl Gathering {
+    /// The open batch, or a new one.
+    fn batch(&self, hook: &Rc<Hook>, kind: Kind) -> (Rc<RefCell<Vec<Member>>>, Shared<Work>) {
+        let mut open = self.open.borrow_mut();
+        if let Some(batch) = open.as_ref()
+            && let Some(work) = batch.work.upgrade()
+        {
+            return (Rc::clone(&batch.members), work);
+        }
+        let members = Rc::default();
+        let work = work(Rc::clone(hook), kind, Rc::clone(&members)).boxed_local().shared();
+        *open = work.downgrade().map(|work| Open { members: Rc::clone(&members), work });
+        (members, work)
+    }
+
+    fn joined(&self) {
+        self.last_joined.set(Some(Instant::now()));
+        self.changed.notify_one();
+    }
+
+    /// Waits until nobody is to be expected.
+    async fn complete(&self) {
+        let until = Instant::now() + LONGEST_WAIT;
+        while self.coming.get() > 0 {
+            let last_joined = self.last_joined.get().unwrap_or_else(Instant::now);
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = sleep_until(until.min(last_joined + QUIET)) => return,
+            }
+        }
+    }
+
+    fn close(&self) {
+        self.open.borrow_mut().take();
+    }
+}
+
+/// Joins the next batch, and later ones with what the hook asks to retry, and waits for what they do for this
+/// certificate. The others of a batch do not wait for its retries.
+pub(super) async fn join(
+    hook: &Rc<Hook>,
+    kind: Kind,
+    facts: &Facts<'_>,
+    answers: &[Answer],
+    mut coming: Option<Coming>,
+) -> Joined {
+    let mut answers = answers.to_vec();
+    let mut failures = Vec::new();
+    let mut retries = 0;
+    loop {
+        let (failed, later) = match join_once(hook, kind, facts, answers, coming.take()).await {
+            Turnout::Broken(error) => return Joined::Failed(error),
+            Turnout::Repeat => return Joined::Repeat,
+            Turnout::Settled { failed, later } => (failed, later),
+        };
+        failures.extend(failed);
+        // A certificate with a name that failed is not issued, but all of it is cleaned.
+        let hopeless = kind == Kind::Deploy && !failures.is_empty();
+        if later.is_empty() || hopeless || !hook.may_retry(retries) {
+            failures.extend(later.into_iter().map(|(_, failure)| failure));
+            break;
+        }
+        // All who were told to retry in the same batch meet again in one.
+        coming = Some(Coming::to(kind.gathering(hook)));
+        hook.pause(retries).await;
+        retries += 1;
+        answers = later.into_iter().map(|(answer, _)| answer).collect();
+    }
+    if failures.is_empty() {
+        return Joined::Done;
+    }
+    Joined::Failed(HookError::Names {
+        hook: hook.name().to_owned(),
+        operation: kind.operation(),
+        failures,
+        withheld: hook.withheld(),
+    })
+}
+
+async fn join_once(
+    hook: &Rc<Hook>,
+    kind: Kind,
+    facts: &Facts<'_>,
+    answers: Vec<Answer>,
+    coming: Option<Coming>,
+) -> Turnout {
+    let waiting = Rc::new(());
+    let gathering = kind.gathering(hook);
+    let (members, work) = gathering.batch(hook, kind);
+    let place = members.borrow().len();
+    members.borrow_mut().push(Member {
+        fact: BatchFact {
+            certificate: facts.name.to_string(),
+            names: facts.names.iter().map(ToString::to_string).collect(),
+            challenge: facts.challenge.to_owned(),
+            ca: facts.ca.to_owned(),
+            attempt: facts.attempt,
+            owner: facts.owner.map(str::to_owned),
+            triples: Vec::new(),
+        },
+        answers,
+        waiting: Rc::downgrade(&waiting),
+    });
+    drop(coming);
+    gathering.joined();
+    drop(members);
+    // Every member that joined before the batch closed has its place in the result.
+    work.await.get(place).cloned().unwrap_or(Turnout::Repeat)
+}
+
+/// Waits for company, then calls the hook for all who joined.
+async fn work(hook: Rc<Hook>, kind: Kind, members: Rc<RefCell<Vec<Member>>>) -> Rc<Vec<Turnout>> {
+    let gathering = kind.gathering(&hook);
+    gathering.complete().await;
+    // While other calls of the hook run, more may join.
+    let mut turn = Some(hook.turn().await);
+    gathering.close();
+    let members = members.take();
+    let mut verdicts: Vec<_> =
+        members.iter().map(|member| vec![Verdict::Repeat; member.answers.len()]).collect();
+    let calls = split(&members);
+    let calls = calls.into_iter().map(|items| serve(&hook, kind, &members, items, turn.take()));
+    for (item, verdict) in join_all(calls).await.into_iter().flatten() {
+        verdicts[item.member][item.answer] = verdict;
+    }
+    let settled = members.into_iter().zip(verdicts);
+    Rc::new(settled.map(|(member, verdicts)| conclude(member, verdicts)).collect())
+}
+
+/// One challenge of a batch: which member, which of its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Item {
+    member: usize,
+    answer: usize,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+enum Verdict {
+    Broken(HookError),
+    Done,
+    Failed(Option<String>),
+    Later(Option<String>),
+    Repeat,
+}
+
+/// Which challenges go into which call: one type of challenge and one CA in each, a zone's names together, few enough
+/// for the arguments of a process.
+fn split(members: &[Member]) -> Vec<Vec<Item>> {
+    let mut items = Vec::new();
+    for (index, member) in members.iter().enumerate() {
+        if member.waiting.strong_count() > 0 {
+            items.extend((0..member.answers.len()).map(|answer| Item { member: index, answer }));
+        }
+    }
+    let kind_of = |item: &Item| {
+        let fact = &members[item.member].fact;
+        (&fact.ca, &fact.challenge)
+    };
+    let answer_of = |item: &Item| &members[item.member].answers[item.answer];
+    items.sort_by_cached_key(|item| (kind_of(item), reversed(&answer_of(item).identifier)));
+
+    let mut calls: Vec<Vec<Item>> = Vec::new();
+    let mut size = 0;
+    for item in items {
+        let Answer { identifier, token, value, .. } = answer_of(&item);
+        let own = identifier.len() + token.len() + value.len() + 3;
+        match calls.last_mut() {
+            Some(call) if size + own < ARGUMENTS && kind_of(&call[0]) == kind_of(&item) => {
+                call.push(item);
+                size += own;
+            }
+            _ => {
+                calls.push(vec![item]);
+                size = own;
+            }
+        }
+    }
+    calls
+}
+
+/// `www.a.example` as `example.a.www`.
+fn reversed(name: &str) -> Vec<String> {
+    name.rsplit('.').map(str::to_owned).collect()
+}
+
+/// One call, when it is the hook's turn: a verdict for each of the challenges.
+async fn serve(
+    hook: &Hook,
+    kind: Kind,
+    members: &[Member],
+    items: Vec<Item>,
+    turn: Option<Turn<'_>>,
+) -> Vec<(Item, Verdict)> {
+    let turn = match turn {
+        Some(turn) => turn,
+        None => hook.turn().await,
+    };
+    let answered = call(hook, kind, members, &items).await;
+    drop(turn);
+    let verdicts = match answered {
+        Ok((outcome, results)) => judge(hook, kind, &outcome, &results, items.len()),
+        Err(error) => vec![Verdict::Broken(error); items.len()],
+    };
+    items.into_iter().zip(verdicts).collect()
+}
+
+async fn call(
+    hook: &Hook,
+    kind: Kind,
+    members: &[Member],
+    items: &[Item],
+) -> Result<(Outcome, Vec<TripleResult>), HookError> {
+    let scratch = |source: io::Error| HookError::Scratch {
+        hook: hook.name().to_owned(),
+        source: std::sync::Arc::new(source),
+    };
+    let triples = items.iter().map(|item| triple(&members[item.member].answers[item.answer]));
+    let facts = facts(members, items);
+    // All of one call are alike in these two.
+    let (challenge, ca) =
+        facts.first().map(|fact| (fact.challenge.clone(), fact.ca.clone())).unwrap_or_default();
+    let batch_file = hook.shared.scratch_file("batch").map_err(scratch)?;
+    let results_file = hook.shared.scratch_file("results").map_err(scratch)?;
+    let text = write_batch(facts).map_err(scratch)?;
+    std::fs::write(&batch_file, text).map_err(scratch)?;
+    std::fs::write(&results_file, "").map_err(scratch)?;
+    let extra = [
+        (env::BATCH, batch_file.display().to_string()),
+        (env::RESULTS, results_file.display().to_string()),
+        (env::CHALLENGE, challenge.clone()),
+        ("CHALLENGETYPE", challenge),
+        (env::CA, ca),
+    ];
+    let outcome = hook.run(&kind.call(triples.collect()), None, &extra).await;
+    // A hook that removed the file said nothing.
+    let results = std::fs::read(&results_file).unwrap_or_default();
+    let _ = std::fs::remove_file(&batch_file);
+    let _ = std::fs::remove_file(&results_file);
+    Ok((outcome?, read_results(&String::from_utf8_lossy(&results))))
+}
+
+/// What the hook is told of the certificates in this call.
+fn facts(members: &[Member], items: &[Item]) -> Vec<BatchFact> {
+    let mut facts: Vec<(usize, BatchFact)> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        if let Some((_, fact)) = facts.iter_mut().find(|(member, _)| *member == item.member) {
+            fact.triples.push(index);
+        } else {
+            let fact = BatchFact { triples: vec![index], ..members[item.member].fact.clone() };
+            facts.push((item.member, fact));
+        }
+    }
+    facts.into_iter().map(|(_, fact)| fact).collect()
+}
+
+/// A verdict for each of `count` challenges from how the process ended and what it wrote.
+fn judge(hook: &Hook, kind: Kind, outcome: &Outcome, results: &[TripleResult], count: usize) -> Vec<Verdict> {
+    if outcome.status == Status::Stopped {
+        let error = hook.failed(&kind.call(Vec::new()), outcome.clone());
+        return vec![Verdict::Broken(error); count];
+    }
+    if results.is_empty() && outcome.status == Status::Exited(TRY_LATER.into()) {
+        return vec![Verdict::Later(None); count];
+    }
+    let mut verdicts = vec![Verdict::Repeat; count];
+    for result in results {
+        // The last word about a challenge counts.
+        if let Some(verdict) = verdicts.get_mut(result.index) {
+            let message = result.message.clone();
+            *verdict = match result.outcome {
+                TripleOutcome::Done => Verdict::Done,
+                TripleOutcome::Retry => Verdict::Later(message),
+                TripleOutcome::Failed => Verdict::Failed(message),
+            };
+        }
+    }
+    let complete = !verdicts.iter().any(|verdict| matches!(verdict, Verdict::Repeat));
+    let all_done = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Done));
+    // A hook that says all is done and then ends with an error contradicts itself.
+    if complete && (outcome.status == Status::Exited(0) || !all_done) {
+        return verdicts;
+    }
+    vec![Verdict::Repeat; count]
+}
+
+/// What the verdicts on its challenges mean for a certificate.
+fn conclude(member: Member, verdicts: Vec<Verdict>) -> Turnout {
+    let mut failed = Vec::new();
+    let mut later = Vec::new();
+    let mut repeat = false;
+    for (answer, verdict) in member.answers.into_iter().zip(verdicts) {
+        let identifier = answer.identifier.clone();
+        match verdict {
+            Verdict::Broken(error) => return Turnout::Broken(error),
+            Verdict::Done => {}
+            Verdict::Failed(message) => failed.push(NameFailure { identifier, message, later: false }),
+            Verdict::Later(message) => {
+                later.push((answer, NameFailure { identifier, message, later: true }));
+            }
+            Verdict::Repeat => repeat = true,
+        }
+    }
+    if repeat { Turnout::Repeat } else { Turnout::Settled { failed, later } }
+}

@@ -1,0 +1,151 @@
+//! What a hook sees of the world.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+
+use hydrant_hook_protocol::{PROTOCOL, env};
+
+use super::{Facts, HookContext, HookSettings};
+
+/// What a hook with `env_only` sees all the same: without these common programs misbehave.
+const ALWAYS: [&str; 10] =
+    ["HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"];
+
+/// Linux refuses a single argument of 128 KiB.
+const LONGEST_ARGUMENT: usize = 100_000;
+
+/// What every call of one hook sees: the caller's environment by the rules, dehydrated's exports, the hook's own.
+pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<OsString, OsString> {
+    let may_see = |name: &OsStr| {
+        let is_one_of = |names: &[String]| names.iter().any(|other| name == other.as_str());
+        if env::FACTS.iter().any(|fact| name == *fact) {
+            return false;
+        }
+        if is_one_of(&settings.pass_env) {
+            return true;
+        }
+        if context.withheld.iter().any(|other| name == other.as_str()) {
+            return false;
+        }
+        match &settings.env_only {
+            Some(only) => is_one_of(only) || ALWAYS.iter().any(|other| name == *other),
+            None => true,
+        }
+    };
+    let caller = context.environment.iter().filter(|(name, _)| may_see(name)).cloned();
+    let own = context.exports.iter().chain(&settings.env);
+    caller.chain(own.map(|(name, value)| (name.into(), value.into()))).collect()
+}
+
+/// The variables of the caller that this hook was not given although they are set.
+pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<String> {
+    let is_set = |name: &String| context.environment.iter().any(|(other, _)| other == name.as_str());
+    let is_withheld = |name: &&String| !settings.pass_env.contains(*name) && is_set(name);
+    context.withheld.iter().filter(is_withheld).cloned().collect()
+}
+
+/// The facts of one call.
+pub(super) fn facts(
+    hook: &str,
+    context: &HookContext,
+    facts: Option<&Facts<'_>>,
+) -> Vec<(&'static str, String)> {
+    let mut set = vec![
+        (env::PROTOCOL, PROTOCOL.to_string()),
+        (env::HOOK, hook.to_owned()),
+        (env::CA, facts.map_or(&*context.ca, |facts| facts.ca).to_owned()),
+    ];
+    if context.dry_run {
+        set.push((env::DRY_RUN, "1".into()));
+    }
+    let Some(facts) = facts else { return set };
+    let names = facts.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    set.extend([
+        ("alias", facts.name.to_string()),
+        ("altnames", names.clone()),
+        ("CHALLENGETYPE", facts.challenge.to_owned()),
+        ("KEY_ALGO", facts.key_algo.to_owned()),
+        ("PRIVATE_KEY_ROLLOVER", if facts.key_rollover { "yes" } else { "no" }.to_owned()),
+        (env::CERTIFICATE, facts.name.to_string()),
+        (env::NAMES, names),
+        (env::CHALLENGE, facts.challenge.to_owned()),
+        (env::ATTEMPT, facts.attempt.to_string()),
+    ]);
+    set.extend(facts.owner.map(|owner| (env::OWNER, owner.to_owned())));
+    set
+}
+
+/// Text of the CA as one argument: no zero bytes, and not longer than the system takes.
+pub(super) fn as_argument(text: &str) -> String {
+    text[..text.floor_char_boundary(LONGEST_ARGUMENT)].replace('\0', "\u{FFFD}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::hook::Stop;
+
+    fn settings() -> HookSettings {
+        HookSettings {
+            name: "dns".into(),
+            command: "dns".into(),
+            operations: None,
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            env_only: None,
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            chain: None,
+        }
+    }
+
+    fn context() -> HookContext {
+        let mut context = HookContext::new("https://ca.example/directory", Stop::never());
+        let variables = ["PATH", "VAULT_TOKEN", "EAB_HMAC_KEY", "CF_KEY", "HYDRANT_BATCH"];
+        context.environment = variables.map(|name| (name.into(), "outer".into())).to_vec();
+        context.exports = [("CERTDIR".into(), "/certs".into())].into();
+        context.withheld = ["EAB_HMAC_KEY", "VAULT_SECRET_ID", "VAULT_TOKEN"].map(String::from).into();
+        context
+    }
+
+    fn seen(settings: &HookSettings) -> String {
+        let mut names: Vec<_> = base(settings, &context())
+            .into_iter()
+            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+            .collect();
+        names.sort();
+        names.join(" ")
+    }
+
+    #[test]
+    fn secrets_of_the_caller_are_withheld_and_named() {
+        assert_eq!(seen(&settings()), "CERTDIR=/certs CF_KEY=outer PATH=outer");
+        assert_eq!(withheld(&settings(), &context()), ["EAB_HMAC_KEY", "VAULT_TOKEN"]);
+    }
+
+    #[test]
+    fn what_pass_env_names_is_given() {
+        let settings = HookSettings { pass_env: vec!["VAULT_TOKEN".into()], ..settings() };
+        assert_eq!(seen(&settings), "CERTDIR=/certs CF_KEY=outer PATH=outer VAULT_TOKEN=outer");
+        assert_eq!(withheld(&settings, &context()), ["EAB_HMAC_KEY"]);
+    }
+
+    #[test]
+    fn env_only_restricts_and_own_variables_win() {
+        let settings = HookSettings {
+            env_only: Some(vec!["VAULT_TOKEN".into()]),
+            env: [("CF_KEY".into(), "own".into()), ("CERTDIR".into(), "/else".into())].into(),
+            ..settings()
+        };
+        assert_eq!(seen(&settings), "CERTDIR=/else CF_KEY=own PATH=outer");
+    }
+
+    #[test]
+    fn an_argument_holds_no_zero_byte_and_ends_at_a_character() {
+        assert_eq!(as_argument("a\0b"), "a\u{FFFD}b");
+        assert_eq!(as_argument(&"ä".repeat(100_000)).len(), LONGEST_ARGUMENT);
+    }
+}

@@ -1,0 +1,208 @@
+//! Starting a program: the only place of hydrant that does.
+//!
+//! duct starts it and collects it; `watch` stays with it in between.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, PipeReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::program::Program;
+
+/// How long another thread may hold a just written script open for writing.
+const BUSY_FOR: Duration = Duration::from_millis(500);
+
+/// What to start, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) program: Program,
+    pub(super) arguments: Vec<String>,
+    /// All of its environment.
+    pub(super) environment: HashMap<OsString, OsString>,
+    pub(super) stdin: Stdin,
+    pub(super) stdout: Sink,
+    pub(super) stderr: Sink,
+    /// Whether it leads a process group of its own, which is then stopped as a whole.
+    pub(super) own_group: bool,
+    pub(super) limit: Duration,
+    pub(super) grace: Duration,
+}
+
+/// What it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stdin {
+    Inherit,
+    Null,
+}
+
+/// Where one of its outputs goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sink {
+    /// Kept for the caller.
+    Capture,
+    /// To where hydrant's own goes.
+    Inherit,
+    /// Passed on line by line.
+    Lines,
+}
+
+/// A started process. Dropped before it was collected, it is killed with its group.
+pub(super) struct Child {
+    handle: Option<duct::Handle>,
+    pub(super) pid: Pid,
+    own_group: bool,
+}
+
+impl Child {
+    /// Sends a signal to the group, or to the process alone where it shares hydrant's. Only before it is collected.
+    pub(super) fn signal(&self, signal: Signal) {
+        // One that has ended already needs none.
+        let _ = if self.own_group {
+            rustix::process::kill_process_group(self.pid, signal)
+        } else {
+            rustix::process::kill_process(self.pid, signal)
+        };
+    }
+
+    /// How it ended. Only when it has: it would block.
+    pub(super) fn collect(&mut self) -> io::Result<ExitStatus> {
+        let handle = self.handle.take().ok_or_else(|| io::Error::from(Errno::CHILD))?;
+        Ok(handle.into_output()?.status)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.handle.is_some() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+/// A child and the pipes to read.
+pub(super) struct Started {
+    pub(super) child: Child,
+    pub(super) stdout: Option<(PipeReader, Sink)>,
+    pub(super) stderr: Option<(PipeReader, Sink)>,
+}
+
+/// Starts the process; blocks until the kernel has loaded it.
+pub(super) fn start(order: &Order) -> io::Result<Started> {
+    let give_up = Instant::now() + BUSY_FOR;
+    let direct = |order: &Order| start_as(order, &order.program.path, None);
+    loop {
+        return match direct(order) {
+            // Another thread's child still holds the file open for writing, for as long as its own start takes.
+            Err(error) if is_busy(&error) && Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_millis(10));
+                continue;
+            }
+            Err(error) if is_script_without_interpreter(&error, &order.program.path) => {
+                // As bash does, which runs such a file itself.
+                match start_as(order, Path::new("bash"), Some(&order.program.path)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        start_as(order, Path::new("/bin/sh"), Some(&order.program.path))
+                    }
+                    result => result,
+                }
+            }
+            result => result,
+        };
+    }
+}
+
+fn start_as(order: &Order, executable: &Path, script: Option<&Path>) -> io::Result<Started> {
+    let name = script.map_or_else(|| order.program.name.clone(), |_| executable.into());
+    let own_group = order.own_group;
+    let arguments = script.map(Into::into).into_iter().chain(order.arguments.iter().map(OsString::from));
+    let mut expression = duct::cmd(executable.as_os_str(), arguments)
+        .full_env(order.environment.iter())
+        .unchecked()
+        .before_spawn(move |command| {
+            command.arg0(&name);
+            if own_group {
+                command.process_group(0);
+            }
+            Ok(())
+        });
+    if order.stdin == Stdin::Null {
+        expression = expression.stdin_null();
+    }
+    let mut stdout = None;
+    if order.stdout != Sink::Inherit {
+        let (reader, writer) = io::pipe()?;
+        expression = expression.stdout_file(writer);
+        stdout = Some((reader, order.stdout));
+    }
+    let mut stderr = None;
+    if order.stderr != Sink::Inherit {
+        let (reader, writer) = io::pipe()?;
+        expression = expression.stderr_file(writer);
+        stderr = Some((reader, order.stderr));
+    }
+    let handle = expression.start()?;
+    let number = handle.pids().first().copied().and_then(|pid| i32::try_from(pid).ok());
+    let pid = number.and_then(Pid::from_raw).ok_or_else(|| io::Error::from(Errno::SRCH))?;
+    Ok(Started { child: Child { handle: Some(handle), pid, own_group }, stdout, stderr })
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ExecutableFileBusy
+}
+
+/// Whether the kernel refused a text file that has no `#!`.
+fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
+    if Errno::from_io_error(error) != Some(Errno::NOEXEC) {
+        return false;
+    }
+    // bash's own test: no zero byte at the beginning.
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(80).read_to_end(&mut start));
+    read.is_ok() && !start.contains(&0)
+}
+
+/// Waits until the process has ended, without collecting it.
+pub(super) async fn died(pid: Pid) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        #[expect(
+            deprecated,
+            reason = "its replacement is unsafe; an `OwnedFd` upholds what that one demands"
+        )]
+        let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;
+        pidfd.readable().await?.retain_ready();
+        return Ok(());
+    }
+    died_by_thread(pid).await
+}
+
+/// The same where there is no pidfd: a thread waits.
+async fn died_by_thread(pid: Pid) -> io::Result<()> {
+    let wait = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    tokio::task::spawn_blocking(wait).await.map_err(io::Error::other)??;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hook::testing::{Scripts, order};
+
+    #[tokio::test]
+    async fn without_a_pidfd_a_thread_waits() {
+        let scripts = Scripts::new();
+        let mut started = start(&order(scripts.program("#!/bin/sh\nexit 5\n"))).unwrap();
+        died_by_thread(started.child.pid).await.unwrap();
+        died(started.child.pid).await.unwrap();
+        assert_eq!(started.child.collect().unwrap().code(), Some(5));
+    }
+}

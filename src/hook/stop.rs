@@ -1,0 +1,97 @@
+//! Telling everything that waits that the run is to end.
+
+use std::future::pending;
+
+use tokio::sync::watch;
+
+/// Asks a run to end. Whoever catches signals holds it.
+#[derive(Debug)]
+pub struct StopHandle(watch::Sender<Urgency>);
+
+impl StopHandle {
+    /// Asks to end: nothing new begins, running hooks are asked to end, what was deployed is cleaned.
+    pub fn stop(&self) {
+        self.raise(Urgency::Stop);
+    }
+
+    /// Asks a second time: running hooks are killed without a grace. Cleaning still takes place.
+    pub fn hurry(&self) {
+        self.raise(Urgency::Hurry);
+    }
+
+    fn raise(&self, to: Urgency) {
+        self.0.send_if_modified(|urgency| {
+            let raised = to > *urgency;
+            *urgency = to.max(*urgency);
+            raised
+        });
+    }
+}
+
+/// Whether the run is to end. Cheap to clone; every wait of a run should watch it.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<Urgency>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Go,
+    Stop,
+    Hurry,
+}
+
+impl Stop {
+    /// Both ends.
+    #[must_use]
+    pub fn new() -> (StopHandle, Self) {
+        let (sender, receiver) = watch::channel(Urgency::Go);
+        (StopHandle(sender), Self(receiver))
+    }
+
+    /// One that never comes.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::new().1
+    }
+
+    /// Whether the run is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        *self.0.borrow() >= Urgency::Stop
+    }
+
+    /// Waits until the run is to end. May be dropped and called again.
+    pub async fn stopped(&self) {
+        self.reached(Urgency::Stop).await;
+    }
+
+    /// Waits until the run is to end without a grace. May be dropped and called again.
+    pub async fn hurried(&self) {
+        self.reached(Urgency::Hurry).await;
+    }
+
+    async fn reached(&self, least: Urgency) {
+        let mut receiver = self.0.clone();
+        let reached = receiver.wait_for(|urgency| *urgency >= least).await.is_ok();
+        if !reached {
+            // The handle is gone: nobody is left who could ask.
+            pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clone_hears_of_the_stop() {
+        let (handle, stop) = Stop::new();
+        let other = stop.clone();
+        assert!(!other.is_stopped());
+        handle.hurry();
+        handle.stop();
+        other.stopped().await;
+        other.hurried().await;
+        assert!(stop.is_stopped());
+    }
+}
