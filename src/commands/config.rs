@@ -166,3 +166,110 @@ fn without_null(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::config::environment::Environment;
+    use crate::config::resolve::resolve;
+    use crate::config::yaml::Document;
+
+    const FILE: &str = "
+ca: google
+contacts: ops@example.org
+hooks:
+  - {command: /dns.sh, env: {TOKEN: hunter2}}
+proxy: http://me:hunter2@proxy.example:3128
+certificates:
+  a.example: {owner: shop}
+  '*': {profile: classic, hooks: []}
+";
+
+    fn resolved(flags: &[&str], text: &str) -> Resolved {
+        let arguments = Arguments::try_parse_from(["hydrant"].iter().chain(flags)).unwrap();
+        let variables = [(OsString::from("HYDRANT_JOBS"), OsString::from("8"))];
+        let file = Some((PathBuf::from("/etc/hydrant.yml"), text.to_owned()));
+        resolve(&arguments, &Environment::new(variables), file, Path::new("/work")).unwrap()
+    }
+
+    #[test]
+    fn show_says_what_is_in_effect_and_where_it_comes_from() {
+        let shown = show(&resolved(&["--key-type", "p384", "run"], FILE), None);
+        for line in [
+            "ca: google  # /etc/hydrant.yml",
+            "contacts:  # /etc/hydrant.yml\n- ops@example.org",
+            "key_type: p384  # command line",
+            "jobs: 8  # HYDRANT_JOBS",
+            "in_flight: 16  # default",
+            "certs_dir: /etc/certs  # default",
+            "certificates:  # /etc/hydrant.yml\n  a.example:\n    owner: shop\n",
+        ] {
+            assert!(shown.contains(line), "{line} is not in:\n{shown}");
+        }
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn show_of_one_certificate_says_which_glob_was_obeyed() {
+        let name = "a.example".parse().unwrap();
+        assert_eq!(
+            show(&resolved(&["--key-type", "p384", "run"], FILE), Some(&name)),
+            "\
+ca: google  # /etc/hydrant.yml
+challenge: http-01  # default
+hooks: []  # /etc/hydrant.yml, certificates.\"*\"
+key_type: p384  # command line
+reuse_key: false  # default
+must_staple: false  # default
+profile: classic  # /etc/hydrant.yml, certificates.\"*\"
+owner: shop  # /etc/hydrant.yml, certificates.\"a.example\"
+order_timeout: 5m  # default
+validation_timeout: 5m  # default
+"
+        );
+    }
+
+    #[test]
+    fn what_show_prints_means_the_same_when_it_is_read() {
+        let first = resolved(&["--key-type", "p384", "run"], crate::config::EXAMPLE);
+        let (_, faults) = Document::parse("shown", &show(&first, None)).unwrap().read::<Settings>();
+        assert_eq!(faults, []);
+        let mut second = resolved(&["run"], &show(&first, None)).config;
+        // Their values are hidden.
+        for (hook, before) in second.hooks.iter_mut().zip(&first.config.hooks) {
+            assert!(hook.env.keys().eq(before.env.keys()));
+            hook.env.clone_from(&before.env);
+        }
+        let name = "legacy.example.org".parse().unwrap();
+        assert_eq!(second.certificate(&name), first.config.certificate(&name));
+        second.certificates = first.config.certificates.clone();
+        assert_eq!(second, first.config);
+    }
+
+    #[test]
+    fn show_has_a_version_for_machines() {
+        let shown = show(&resolved(&["--format", "json", "run"], ""), None);
+        let json: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(json["version"], 1);
+        assert_eq!(json["settings"]["jobs"], json!({ "value": 8, "from": "HYDRANT_JOBS" }));
+    }
+
+    #[test]
+    fn check_warns_when_nothing_answers_the_challenges() {
+        let checked = examine(resolved(&["run"], ""));
+        assert!(checked.is_ok());
+        assert_eq!(checked.summary(), "ok, with 1 warning: /etc/hydrant.yml");
+        assert_eq!(checked.diagnostics[0].message, "nothing answers http-01 challenges");
+        for answered in ["webroot: /www", "http_listen: 80", "hooks: /dns.sh", "challenge: tls-alpn-01"] {
+            assert_eq!(examine(resolved(&["run"], answered)).summary(), "ok: /etc/hydrant.yml", "{answered}");
+        }
+        for not in ["webroot: /www\nchallenge: dns-01", "hooks: [{command: /a, operations: deploy_cert}]"] {
+            assert_eq!(examine(resolved(&["run"], not)).diagnostics.len(), 1, "{not}");
+        }
+    }
+}

@@ -506,7 +506,7 @@ mod tests {
     async fn a_hook_that_fails_on_unknown_operations_is_found_out() {
         let script = "#!/bin/sh\ncase $1 in deploy_challenge) ;; *) echo \"no $2\" >&2; exit 3 ;; esac\n";
         let report = tested(script, &HookTestOptions::default()).await;
-        assert_eq!(complaints(&report), "ignores unknown operations under dehydrated: exit code 3: no \n");
+        assert_eq!(complaints(&report), "ignores unknown operations under dehydrated: exit code 3: no\n");
         assert!(report.checks[0].help.is_some());
     }
 

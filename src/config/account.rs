@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::setting::MacAlgorithm;
+use super::values::MacAlgorithm;
 use crate::key::{KeyType, Secret};
 
 /// How an ACME account is registered and found again.

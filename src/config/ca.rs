@@ -35,6 +35,12 @@ impl Ca {
         Some(Self::preset(twin))
     }
 
+    /// Whether this is Let's Encrypt, production or staging.
+    #[must_use]
+    pub fn is_letsencrypt(&self) -> bool {
+        self.directory.domain().is_some_and(|host| host.ends_with(".letsencrypt.org"))
+    }
+
     fn preset(preset: &Preset) -> Self {
         Self {
             name: preset.name.to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
-use super::setting::ChallengeType;
+use super::values::ChallengeType;
 use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
 use crate::key::KeyType;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -17,9 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::ca::Ca;
 use super::duration::Humane;
 use super::pattern::Pattern;
-use super::setting::{
-    ChallengeType, Contact, Count, Format, IpVersion, List, Listen, MacAlgorithm, Proxy, Text,
-};
+use super::setting::{List, Text};
+use super::values::{ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy};
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
 
@@ -206,144 +205,6 @@ pub struct HookTable {
 /// `certificates`, in the order they are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificates(pub Vec<(Pattern, Overrides)>);
-
-impl Settings {
-    /// Everything that `self` leaves open, from `below`.
-    #[must_use]
-    pub fn or(self, below: Self) -> Self {
-        Self {
-            ca: self.ca.or(below.ca),
-            staging_ca: self.staging_ca.or(below.staging_ca),
-            staging: self.staging.or(below.staging),
-            ca_roots: self.ca_roots.or(below.ca_roots),
-            ca_roots_only: self.ca_roots_only.or(below.ca_roots_only),
-            insecure: self.insecure.or(below.insecure),
-            accept_terms: self.accept_terms.or(below.accept_terms),
-            contacts: self.contacts.or(below.contacts),
-            external_account: match (self.external_account, below.external_account) {
-                (Some(above), Some(below)) => Some(above.or(below)),
-                (above, below) => above.or(below),
-            },
-            account_key: self.account_key.or(below.account_key),
-            account_key_type: self.account_key_type.or(below.account_key_type),
-            base_dir: self.base_dir.or(below.base_dir),
-            domains: self.domains.or(below.domains),
-            certs_dir: self.certs_dir.or(below.certs_dir),
-            accounts_dir: self.accounts_dir.or(below.accounts_dir),
-            alpn_dir: self.alpn_dir.or(below.alpn_dir),
-            state_dir: self.state_dir.or(below.state_dir),
-            challenge: self.challenge.or(below.challenge),
-            webroot: self.webroot.or(below.webroot),
-            http_listen: self.http_listen.or(below.http_listen),
-            tls_alpn_listen: self.tls_alpn_listen.or(below.tls_alpn_listen),
-            hooks: self.hooks.or(below.hooks),
-            key_type: self.key_type.or(below.key_type),
-            reuse_key: self.reuse_key.or(below.reuse_key),
-            must_staple: self.must_staple.or(below.must_staple),
-            profile: self.profile.or(below.profile),
-            preferred_chain: self.preferred_chain.or(below.preferred_chain),
-            renew_before: self.renew_before.or(below.renew_before),
-            cadence: self.cadence.or(below.cadence),
-            owner: self.owner.or(below.owner),
-            order_timeout: self.order_timeout.or(below.order_timeout),
-            validation_timeout: self.validation_timeout.or(below.validation_timeout),
-            jobs: self.jobs.or(below.jobs),
-            in_flight: self.in_flight.or(below.in_flight),
-            request_timeout: self.request_timeout.or(below.request_timeout),
-            ip_version: self.ip_version.or(below.ip_version),
-            proxy: self.proxy.or(below.proxy),
-            format: self.format.or(below.format),
-            certificates: self.certificates.or(below.certificates),
-        }
-    }
-
-    /// What it says for all certificates.
-    #[must_use]
-    pub fn overrides(&self) -> Overrides {
-        Overrides {
-            ca: self.ca.clone(),
-            challenge: self.challenge.clone(),
-            webroot: self.webroot.clone(),
-            hooks: None,
-            key_type: self.key_type.clone(),
-            reuse_key: self.reuse_key.clone(),
-            must_staple: self.must_staple.clone(),
-            profile: self.profile.clone(),
-            preferred_chain: self.preferred_chain.clone(),
-            renew_before: self.renew_before.clone(),
-            owner: self.owner.clone(),
-            order_timeout: self.order_timeout.clone(),
-            validation_timeout: self.validation_timeout.clone(),
-        }
-    }
-
-    /// The same with relative paths made relative to `directory`.
-    #[must_use]
-    pub fn relative_to(mut self, directory: &Path) -> Self {
-        let paths = [
-            &mut self.account_key,
-            &mut self.base_dir,
-            &mut self.certs_dir,
-            &mut self.accounts_dir,
-            &mut self.alpn_dir,
-            &mut self.state_dir,
-            &mut self.webroot,
-        ];
-        let key_file = self.external_account.as_mut().and_then(|account| account.hmac_key_file.as_mut());
-        let roots = self.ca_roots.iter_mut().flat_map(|roots| &mut roots.0);
-        let webroots = self.certificates.iter_mut().flat_map(|certificates| &mut certificates.0);
-        let webroots = webroots.filter_map(|(_, overrides)| overrides.webroot.as_mut());
-        // A bare name is looked up on PATH, and `-` is standard input.
-        let hooks = self.hooks.iter_mut().flat_map(|hooks| &mut hooks.0).map(|hook| &mut hook.0.command);
-        let hooks = hooks.filter(|command| command.components().count() > 1 || command.starts_with("."));
-        let domains = self.domains.iter_mut().filter(|domains| domains.as_os_str() != "-");
-        let all = paths.into_iter().flatten().chain(key_file).chain(roots).chain(webroots);
-        for path in all.chain(hooks).chain(domains) {
-            *path = directory.join(&*path);
-        }
-        self
-    }
-}
-
-impl Overrides {
-    /// Everything that `self` leaves open, from `below`.
-    #[must_use]
-    pub fn or(self, below: Self) -> Self {
-        Self {
-            ca: self.ca.or(below.ca),
-            challenge: self.challenge.or(below.challenge),
-            webroot: self.webroot.or(below.webroot),
-            hooks: self.hooks.or(below.hooks),
-            key_type: self.key_type.or(below.key_type),
-            reuse_key: self.reuse_key.or(below.reuse_key),
-            must_staple: self.must_staple.or(below.must_staple),
-            profile: self.profile.or(below.profile),
-            preferred_chain: self.preferred_chain.or(below.preferred_chain),
-            renew_before: self.renew_before.or(below.renew_before),
-            owner: self.owner.or(below.owner),
-            order_timeout: self.order_timeout.or(below.order_timeout),
-            validation_timeout: self.validation_timeout.or(below.validation_timeout),
-        }
-    }
-}
-
-impl ExternalAccount {
-    fn or(self, below: Self) -> Self {
-        // A file in one place and a variable in another would contradict each other: the key comes from one place.
-        let own_key = self.hmac_key_file.is_some() || self.hmac_key_env.is_some();
-        let key = if own_key {
-            (self.hmac_key_file, self.hmac_key_env)
-        } else {
-            (below.hmac_key_file, below.hmac_key_env)
-        };
-        Self {
-            kid: self.kid.or(below.kid),
-            hmac_key_file: key.0,
-            hmac_key_env: key.1,
-            algorithm: self.algorithm.or(below.algorithm),
-        }
-    }
-}
 
 impl Hook {
     /// A hook of which only the program is known.

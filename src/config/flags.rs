@@ -1,7 +1,8 @@
 //! Settings from the command line, in the file's words.
 
 use super::file::{self, Settings};
-use super::setting::{IpVersion, List, Text};
+use super::setting::{List, Text};
+use super::values::IpVersion;
 use crate::cli::hydrant::Options;
 
 /// What the flags say.

@@ -10,6 +10,7 @@ pub mod duration;
 pub mod environment;
 pub mod file;
 mod flags;
+mod layer;
 mod nearest;
 mod node;
 pub mod pattern;
@@ -17,6 +18,7 @@ pub mod resolve;
 pub mod setting;
 #[cfg(test)]
 mod tests;
+pub mod values;
 mod written;
 pub mod yaml;
 
@@ -28,7 +30,7 @@ pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates};
 pub use pattern::Pattern;
 pub use resolve::{Resolved, load};
-pub use setting::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
+pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
 
 use crate::hook::HookSettings;
 use crate::identifier::CertName;
@@ -198,18 +200,8 @@ impl Config {
     pub fn certificate(&self, name: &CertName) -> CertificateSettings {
         self.certificates.settings(name)
     }
-
-    /// The settings of a certificate that nothing particular is said about.
-    #[must_use]
-    pub fn everywhere(&self) -> CertificateSettings {
-        let mut settings = self.certificates.base.clone();
-        settings.apply(&self.certificates.above);
-        settings
-    }
-
-    /// How long it is from one run to the next: a day, if nobody says otherwise.
-    #[must_use]
-    pub fn cadence(&self) -> Duration {
-        self.cadence.unwrap_or(Duration::from_secs(86_400))
-    }
 }
+
+/// The file that is shipped to be copied.
+#[cfg(test)]
+pub(crate) const EXAMPLE: &str = include_str!("../../examples/hydrant.yml");

@@ -59,7 +59,7 @@ pub(super) enum Problem {
     /// A key that is a list or mapping.
     OddKey,
     /// A key that is not known, and those that are.
-    UnknownKey(&'static [&'static str]),
+    UnknownKey(String, &'static [&'static str]),
     /// A word that is not one of those there are.
     UnknownWord(String, &'static [&'static str]),
     /// A list where a text should be, or the like.
@@ -231,8 +231,8 @@ impl serde::de::Error for Error {
         Problem::UnknownWord(word.to_owned(), words).into()
     }
 
-    fn unknown_field(_: &str, keys: &'static [&'static str]) -> Self {
-        Problem::UnknownKey(keys).into()
+    fn unknown_field(key: &str, keys: &'static [&'static str]) -> Self {
+        Problem::UnknownKey(key.to_owned(), keys).into()
     }
 
     fn missing_field(key: &'static str) -> Self {

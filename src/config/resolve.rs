@@ -12,7 +12,9 @@ use super::environment::Environment;
 use super::file::{self, Overrides, Settings};
 use super::flags;
 use super::nearest::suggestion;
-use super::setting::{List, MacAlgorithm, Text};
+use super::pattern::Pattern;
+use super::setting::{List, Text};
+use super::values::MacAlgorithm;
 use super::yaml::Document;
 use super::{Config, DomainsSource};
 use crate::cli::hydrant::{Arguments, Command, Options};
@@ -259,6 +261,9 @@ impl Resolver {
         certificates.above = self.flags.overrides().or(self.environment.overrides());
         certificates.patterns = self.file.certificates.clone().map(|said| said.0).unwrap_or_default();
         for (pattern, overrides) in &mut certificates.patterns {
+            if certificates.above.ca.is_some() {
+                overrides.ca = None;
+            }
             let Some(List(chosen)) = overrides.hooks.take().filter(|_| !forced) else { continue };
             for name in chosen.iter().filter(|name| !hook_names.contains(name)) {
                 let unknown = format!("`certificates.\"{pattern}\".hooks`: there is no hook called `{name}`");
@@ -273,6 +278,7 @@ impl Resolver {
 
         let ca = merged.ca.clone().map_or_else(Ca::letsencrypt, |ca| ca.0);
         let production = !ca.staging;
+        self.warn_of_must_staple(&ca, merged, &config.certificates.patterns);
         config.staging = merged.staging.as_ref().map_or(ca.staging, |staging| staging.0);
         if config.staging {
             for directory in [&mut config.certs_dir, &mut config.alpn_dir, &mut config.state_dir] {
@@ -283,6 +289,25 @@ impl Resolver {
             self.use_twins(config, merged, &ca);
         } else if production {
             self.refuse_staging_beside_production(&config.certificates.patterns);
+        }
+    }
+
+    fn warn_of_must_staple(&mut self, ca: &Ca, merged: &Settings, patterns: &[(Pattern, Overrides)]) {
+        let wanted = |said: &Option<Text<bool>>| said.as_ref().is_some_and(|must| must.0);
+        let everywhere = (vec!["must_staple"], ca, wanted(&merged.must_staple));
+        let single = patterns.iter().map(|(pattern, overrides)| {
+            let ca = overrides.ca.as_ref().map_or(ca, |ca| &ca.0);
+            (vec!["certificates", pattern.as_str(), "must_staple"], ca, wanted(&overrides.must_staple))
+        });
+        for (keys, ca, wanted) in std::iter::once(everywhere).chain(single) {
+            if wanted && ca.is_letsencrypt() {
+                let span = self.document.as_ref().and_then(|document| document.span(&keys));
+                let message = "`must_staple`: Let's Encrypt no longer issues such certificates";
+                self.diagnostics.push(
+                    Diagnostic::warning("must-staple", span, message)
+                        .with_help("leave it out, or use another CA"),
+                );
+            }
         }
     }
 
@@ -315,7 +340,7 @@ impl Resolver {
         }
     }
 
-    fn refuse_staging_beside_production(&mut self, patterns: &[(super::Pattern, Overrides)]) {
+    fn refuse_staging_beside_production(&mut self, patterns: &[(Pattern, Overrides)]) {
         for (pattern, overrides) in patterns {
             let Some(Text(ca)) = overrides.ca.as_ref().filter(|ca| ca.0.staging) else { continue };
             let message = format!(

@@ -14,20 +14,18 @@ use crate::diagnostic::Diagnostic;
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
 
-const EXAMPLE: &str = include_str!("../../examples/hydrant.yml");
-
 /// As a person would see it, without the source line: place, severity, message, help.
 fn shown(diagnostics: &[Diagnostic]) -> String {
-    let mut text = String::new();
-    for found in diagnostics {
-        if let Some(span) = &found.span {
+    let line = |found: &Diagnostic| {
+        let place = found.span.as_ref().map(|span| {
             let (line, column) = span.start();
-            text += &format!("{line}:{column} [{}] ", &span.source.text[span.range.clone()]);
-        }
-        text += &format!("{}({}): {}\n", found.severity.as_str(), found.rule, found.message);
-        text += &found.help.iter().map(|help| format!("  help: {help}\n")).collect::<String>();
-    }
-    text
+            format!("{line}:{column} [{}] ", &span.source.text[span.range.clone()])
+        });
+        let place = place.unwrap_or_default();
+        let help = found.help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+        format!("{place}{}({}): {}\n{help}", found.severity.as_str(), found.rule, found.message)
+    };
+    diagnostics.iter().map(line).collect()
 }
 
 fn faults(yaml: &str) -> String {
@@ -178,7 +176,7 @@ fn what_is_no_yaml_is_said_with_its_place() {
     );
     assert_eq!(
         faults("certificates:\n  a: &base {owner: x}\n  b: {<<: *base}\n"),
-        "3:7 [<<] error(merge-key): `certificates.b.<<`: merge keys are not part of YAML 1.2\n  \
+        "3:7 [<<] error(merge-key): `certificates.b.\"<<\"`: merge keys are not part of YAML 1.2\n  \
          help: write the settings out, or use a glob in `certificates`\n"
     );
 }
@@ -216,18 +214,15 @@ fn flags_come_before_environment_before_certificate_before_file_before_default()
     let certificate = "key_type: p384\ncertificates: {a.example: {key_type: p521}}";
     let variable = [("HYDRANT_KEY_TYPE", "rsa2048")];
     let flag = ["--key-type", "rsa4096", "run"];
-    let table: [(&[&str], &[(&str, &str)], &str, KeyType); 6] = [
-        (&["run"], &[], "", KeyType::P256),
-        (&["run"], &[], file, KeyType::P384),
-        (&["run"], &[], certificate, KeyType::P521),
-        (&["run"], &variable, certificate, KeyType::Rsa2048),
-        (&flag, &variable, certificate, KeyType::Rsa4096),
-        (&flag, &[], file, KeyType::Rsa4096),
-    ];
-    for (flags, variables, yaml, expected) in table {
-        let settings = config(flags, variables, yaml).certificate(&name("a.example"));
-        assert_eq!(settings.key_type, expected, "{flags:?} {variables:?} {yaml}");
-    }
+    let key_type = |flags: &[&str], variables: &[(&str, &str)], yaml: &str| {
+        config(flags, variables, yaml).certificate(&name("a.example")).key_type
+    };
+    assert_eq!(key_type(&["run"], &[], ""), KeyType::P256);
+    assert_eq!(key_type(&["run"], &[], file), KeyType::P384);
+    assert_eq!(key_type(&["run"], &[], certificate), KeyType::P521);
+    assert_eq!(key_type(&["run"], &variable, certificate), KeyType::Rsa2048);
+    assert_eq!(key_type(&flag, &variable, certificate), KeyType::Rsa4096);
+    assert_eq!(key_type(&flag, &[], file), KeyType::Rsa4096);
     // Of what no certificate has for itself:
     let jobs = |flags: &[&str], variables: &[(&str, &str)], yaml: &str| config(flags, variables, yaml).jobs;
     assert_eq!(jobs(&["run"], &[], ""), 256);
@@ -381,6 +376,26 @@ fn a_dry_run_never_reaches_a_production_ca() {
   help: name it with `staging_ca` or HYDRANT_STAGING_CA
 "
     );
+}
+
+#[test]
+fn must_staple_is_taken_with_a_warning_where_it_cannot_work() {
+    let yaml = "must_staple: true\ncertificates:\n  b.example: {ca: zerossl, must_staple: true}\n";
+    let resolved = attempt(&["run"], &[], Some(yaml)).unwrap();
+    assert!(resolved.config.certificate(&name("a.example")).must_staple);
+    assert_eq!(
+        shown(&resolved.warnings),
+        "\
+1:14 [true] warning(must-staple): `must_staple`: Let's Encrypt no longer issues such certificates
+  help: leave it out, or use another CA
+"
+    );
+}
+
+#[test]
+fn a_ca_on_the_command_line_is_for_all() {
+    let config = config(&["--ca", "letsencrypt-staging", "run"], &[], "certificates: {'*': {ca: zerossl}}");
+    assert_eq!(config.certificate(&name("a.example")).ca.name, "letsencrypt-staging");
 }
 
 #[test]
@@ -543,8 +558,6 @@ fn accepts(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
-
     #[test]
     fn never_panics_on_any_text(text in "\\PC{0,200}") {
         let _ = faults(&text);

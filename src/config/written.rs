@@ -1,5 +1,6 @@
 //! What is in effect, in the words of `hydrant.yml`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use super::account::HmacKey;
 use super::certificate::CertificateSettings;
 use super::duration::Humane;
 use super::file::{Certificates, ExternalAccount, Hook, HookTable, Overrides, Settings};
-use super::setting::{Contact, Count, List, Listen, Setting, Text};
+use super::setting::{List, Setting, Text};
+use super::values::{Contact, Count, Listen};
 use super::{Config, DomainsSource};
 use crate::hook::HookSettings;
 
@@ -18,6 +20,9 @@ impl From<&Config> for Settings {
         let mut certificate = base.clone();
         certificate.apply(&config.certificates.above);
         let certificate = Overrides::from(&certificate);
+        let above = &config.certificates.above;
+        let patterns = config.certificates.patterns.iter().cloned();
+        let patterns = patterns.map(|(pattern, said)| (pattern, said.below(above)));
         let path = |path: &Path| Some(path.to_owned());
         let network = &config.network;
         let account = &config.account;
@@ -77,7 +82,7 @@ impl From<&Config> for Settings {
             ip_version: network.family.map(Text),
             proxy: Some(Text(network.proxy.clone())),
             format: Some(Text(config.format)),
-            certificates: Some(Certificates(config.certificates.patterns.clone())),
+            certificates: Some(Certificates(patterns.collect())),
         }
     }
 }
@@ -104,13 +109,12 @@ impl From<&CertificateSettings> for Overrides {
 
 impl From<&HookSettings> for Hook {
     fn from(hook: &HookSettings) -> Self {
-        let hidden = |(name, _): (&String, &String)| (name.clone(), "[secret]".to_owned());
+        let env: BTreeMap<_, _> = hook.env.keys().map(|name| (name.clone(), "[secret]".to_owned())).collect();
         Self(HookTable {
             command: hook.command.clone(),
             name: Some(hook.name.clone()),
             operations: hook.operations.as_ref().map(|all| List(all.iter().copied().map(Text).collect())),
-            env: Some(hook.env.iter().map(hidden).collect())
-                .filter(|env: &std::collections::BTreeMap<_, _>| !env.is_empty()),
+            env: Some(env).filter(|env| !env.is_empty()),
             pass_env: Some(List(hook.pass_env.clone())).filter(|pass| !pass.0.is_empty()),
             env_only: hook.env_only.clone().map(List),
             timeout: duration(hook.timeout),

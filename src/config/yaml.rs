@@ -102,9 +102,8 @@ pub(super) fn describe(path: &str, fault: &Fault, span: Option<Span>) -> Diagnos
             Diagnostic::error("missing-key", span, format!("`{path}` has no `{key}`"))
         }
         Problem::OddKey => Diagnostic::error("bad-key", span, format!("`{path}`: a key is a single word")),
-        Problem::UnknownKey(keys) => {
+        Problem::UnknownKey(key, keys) => {
             let unknown = format!("`{path}` is not a setting");
-            let key = path.rsplit('.').next().unwrap_or(path);
             Diagnostic::error("unknown-key", span, unknown).with_help(suggestion(key, keys))
         }
         Problem::UnknownWord(word, words) => {

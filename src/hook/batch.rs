@@ -19,10 +19,10 @@ use hydrant_hook_protocol::{
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::call::Hook;
+use super::call::{Hook, Turn};
 use super::challenge::triple;
 use super::error::{HookError, NameFailure};
-use super::process::{Outcome, Status};
+use super::watch::{Outcome, Status};
 use super::{Answer, Facts};
 
 /// A batch in which nobody joins for so long closes.
@@ -210,6 +210,8 @@ pub(super) async fn join(
             failures.extend(later.into_iter().map(|(_, failure)| failure));
             break;
         }
+        // All who were told to retry in the same batch meet again in one.
+        coming = Some(Coming::to(kind.gathering(hook)));
         hook.pause(retries).await;
         retries += 1;
         answers = later.into_iter().map(|(answer, _)| answer).collect();
@@ -261,13 +263,13 @@ async fn work(hook: Rc<Hook>, kind: Kind, members: Rc<RefCell<Vec<Member>>>) -> 
     let gathering = kind.gathering(&hook);
     gathering.complete().await;
     // While other calls of the hook run, more may join.
-    drop(hook.turn().await);
+    let mut turn = Some(hook.turn().await);
     gathering.close();
     let members = members.take();
     let mut verdicts: Vec<_> =
         members.iter().map(|member| vec![Verdict::Repeat; member.answers.len()]).collect();
     let calls = split(&members);
-    let calls = calls.into_iter().map(|items| serve(&hook, kind, &members, items));
+    let calls = calls.into_iter().map(|items| serve(&hook, kind, &members, items, turn.take()));
     for (item, verdict) in join_all(calls).await.into_iter().flatten() {
         verdicts[item.member][item.answer] = verdict;
     }
@@ -333,8 +335,17 @@ fn reversed(name: &str) -> Vec<String> {
 }
 
 /// One call, when it is the hook's turn: a verdict for each of the challenges.
-async fn serve(hook: &Hook, kind: Kind, members: &[Member], items: Vec<Item>) -> Vec<(Item, Verdict)> {
-    let turn = hook.turn().await;
+async fn serve(
+    hook: &Hook,
+    kind: Kind,
+    members: &[Member],
+    items: Vec<Item>,
+    turn: Option<Turn<'_>>,
+) -> Vec<(Item, Verdict)> {
+    let turn = match turn {
+        Some(turn) => turn,
+        None => hook.turn().await,
+    };
     let answered = call(hook, kind, members, &items).await;
     drop(turn);
     let verdicts = match answered {

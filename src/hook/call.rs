@@ -18,9 +18,10 @@ use super::batch::{Coming, Gathering};
 use super::environment;
 use super::error::HookError;
 use super::lines::{Lines, Output, Piece, Stream};
-use super::process::{self, Order, Outcome, Sink, Status, Stdin};
+use super::process::{Order, Sink, Stdin};
 use super::program::Program;
 use super::stop::Stop;
+use super::watch::{self, Outcome, Status};
 use super::{Facts, HookContext, HookLine, HookSettings, LineSink, Sequence};
 use crate::identifier::CertName;
 
@@ -229,7 +230,7 @@ impl Hook {
         let certificate = facts.map(|facts| facts.name.as_str());
         let show = |piece: Piece<'_>| self.show(piece, certificate);
         let outcome =
-            process::run(self.order(call, facts, extra), &stop, Output::new(&context.redaction, &show));
+            watch::run(self.order(call, facts, extra), &stop, Output::new(&context.redaction, &show));
         let outcome = outcome.await.map_err(|source| HookError::Start {
             hook: self.name().to_owned(),
             command: self.settings.command.clone(),
@@ -304,4 +305,55 @@ fn record_name(call: &HookCall, facts: Option<&Facts<'_>>) -> Option<String> {
     let (HookCall::DeployChallenge(triples) | HookCall::CleanChallenge(triples)) = call else { return None };
     let [Triple { identifier, .. }] = triples.as_slice() else { return None };
     (facts?.challenge == "dns-01").then(|| format!("_acme-challenge.{identifier}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hook::testing::Scripts;
+
+    fn order(terminal: bool, sequence: Sequence, stopped: bool, call: &HookCall) -> Order {
+        let (handle, stop) = Stop::new();
+        if stopped {
+            handle.stop();
+        }
+        let mut context = HookContext::new("https://ca.example/directory", stop);
+        context.sequence = sequence;
+        let shared = Rc::new(Shared { terminal, ..Shared::new(context, Rc::new(|_| {})) });
+        let scripts = Scripts::new();
+        let settings = HookSettings {
+            name: "hook".into(),
+            command: scripts.write("hook", "#!/bin/sh\n"),
+            operations: None,
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            env_only: None,
+            timeout: Duration::from_mins(1),
+            retries: 0,
+            chain: None,
+        };
+        Hook::find(settings, &shared).unwrap().order(call, None, &[])
+    }
+
+    #[test]
+    fn in_a_strict_sequence_a_hook_shares_hydrants_input_and_output() {
+        let order = |terminal, stopped, call| {
+            let order = order(terminal, Sequence::Strict, stopped, &call);
+            (order.stdin, order.stdout, order.stderr, order.own_group)
+        };
+        let clean = || HookCall::CleanChallenge(Vec::new());
+        assert_eq!(order(false, false, clean()), (Stdin::Inherit, Sink::Inherit, Sink::Inherit, true));
+        assert_eq!(order(true, false, clean()), (Stdin::Inherit, Sink::Inherit, Sink::Inherit, false));
+        // After Ctrl-C what cleans up is out of its reach.
+        assert_eq!(order(true, true, clean()), (Stdin::Null, Sink::Inherit, Sink::Inherit, true));
+        let probe = order(true, false, HookCall::Probe);
+        assert_eq!(probe, (Stdin::Inherit, Sink::Capture, Sink::Inherit, false));
+    }
+
+    #[test]
+    fn where_certificates_overlap_a_hook_reads_nothing_and_its_lines_are_passed_on() {
+        let order = order(true, Sequence::Overlapping, false, &HookCall::StartupHook);
+        let seen = (order.stdin, order.stdout, order.stderr, order.own_group);
+        assert_eq!(seen, (Stdin::Null, Sink::Lines, Sink::Lines, true));
+    }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use hydrant_hook_protocol::{CapabilitiesError, Operation, TRY_LATER};
 use thiserror::Error;
 
-use super::process::Status;
 use super::program::ProgramError;
+use super::watch::Status;
 
 /// Why a hook did not do what it was asked for.
 #[derive(Clone, Debug, Error)]

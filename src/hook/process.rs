@@ -1,37 +1,23 @@
-//! One process, from its start to its end. The only place of hydrant that starts programs.
+//! Starting a program: the only place of hydrant that does.
 //!
-//! duct starts it and collects it; reading its output and waiting for it happen on the runtime's own thread (pipes and
-//! a pidfd), so that a hundred hooks cost no thread. A process that must end is asked in four steps: TERM to its group,
-//! a grace in which its output is still read, KILL to its group, and a moment for its pipes to close. A program that
-//! stays behind in the background and holds the pipes, as a daemon started from a hook does, is reported and left.
+//! duct starts it and collects it; `watch` stays with it in between.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::unix::pipe;
-use tokio::time::{Instant, sleep_until};
 
-use super::lines::{Lines, Output, Stream};
 use super::program::Program;
-use super::stop::Stop;
 
-/// How long the pipes may stay open after the process has ended.
-const PIPES_CLOSE_WITHIN: Duration = Duration::from_millis(500);
-/// How long a killed process may take to go; only one that hangs in the kernel takes longer.
-const DIES_WITHIN: Duration = Duration::from_secs(5);
-/// How much captured output is kept; the rest is read and dropped.
-const CAPTURE: usize = 1024 * 1024;
 /// How long another thread may hold a just written script open for writing.
 const BUSY_FOR: Duration = Duration::from_millis(500);
 
@@ -69,213 +55,16 @@ pub(super) enum Sink {
     Lines,
 }
 
-/// How it ended.
-#[derive(Clone, Debug)]
-pub(super) struct Outcome {
-    pub(super) status: Status,
-    /// What was captured of stdout.
-    pub(super) captured: Vec<u8>,
-    /// The last lines it printed.
-    pub(super) tail: String,
-    /// Whether something it started still holds its output.
-    pub(super) leaked: bool,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By a signal that did not come from hydrant.
-    Signaled(i32),
-    /// It was stopped because the run is to end.
-    Stopped,
-    /// It was stopped at its time limit.
-    TimedOut,
-}
-
-/// Starts a process and stays with it until it has ended. Dropping the future kills it.
-///
-/// # Errors
-/// When it cannot be started or watched.
-pub(super) async fn run(order: Order, stop: &Stop, mut output: Output<'_>) -> io::Result<Outcome> {
-    let (limit, grace) = (order.limit, order.grace);
-    // Starting waits for the kernel to read the program, perhaps from a slow disk.
-    let started = tokio::task::spawn_blocking(move || start(&order)).await.map_err(io::Error::other)?;
-    let mut watch = Watch::new(started?)?;
-    let died = died(watch.child.pid);
-    tokio::pin!(died);
-    let mut buffer = vec![0; 16 * 1024];
-    let mut phase = Phase::Running;
-    let mut verdict = None;
-    let mut leaked = false;
-    let mut deadline = Instant::now() + limit;
-
-    while !(watch.dead && watch.pipes_closed()) {
-        tokio::select! {
-            () = watch.stdout.readable() => watch.stdout.read(&mut buffer, &mut output),
-            () = watch.stderr.readable() => watch.stderr.read(&mut buffer, &mut output),
-            result = &mut died, if !watch.dead => {
-                result?;
-                watch.dead = true;
-                if phase != Phase::Asked {
-                    deadline = Instant::now() + PIPES_CLOSE_WITHIN;
-                }
-            }
-            () = stop.stopped(), if phase == Phase::Running && !watch.dead => {
-                verdict = Some(Status::Stopped);
-                watch.child.signal(Signal::TERM);
-                phase = Phase::Asked;
-                deadline = Instant::now() + grace;
-            }
-            () = stop.hurried(), if phase == Phase::Asked => deadline = Instant::now(),
-            () = sleep_until(watch.show_partial_at().unwrap_or(deadline).min(deadline)) => {
-                let now = Instant::now();
-                watch.stdout.show_partial(now, &mut output);
-                watch.stderr.show_partial(now, &mut output);
-                if now < deadline {
-                    continue;
-                }
-                match phase {
-                    Phase::Running if !watch.dead => {
-                        verdict = Some(Status::TimedOut);
-                        watch.child.signal(Signal::TERM);
-                        phase = Phase::Asked;
-                        deadline = now + grace;
-                    }
-                    Phase::Asked => {
-                        watch.child.signal(Signal::KILL);
-                        phase = Phase::Killed;
-                        deadline = now + if watch.dead { PIPES_CLOSE_WITHIN } else { DIES_WITHIN };
-                    }
-                    Phase::Running | Phase::Killed => {
-                        leaked = true;
-                        break;
-                    }
-                }
-            }
-        }
-    }
-    watch.stdout.close(&mut output);
-    watch.stderr.close(&mut output);
-    if phase != Phase::Running {
-        // Also what closed its output and lives on: nothing of a stopped hook stays.
-        watch.child.signal(Signal::KILL);
-    }
-    let ended = if watch.dead { Some(watch.child.collect()?) } else { None };
-    Ok(Outcome {
-        status: verdict.or(ended.map(status)).unwrap_or(Status::Signaled(Signal::KILL.as_raw())),
-        captured: std::mem::take(&mut watch.stdout.captured),
-        tail: output.into_tail(),
-        leaked,
-    })
-}
-
-/// How far the four steps have gone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// TERM was sent.
-    Asked,
-    /// KILL was sent.
-    Killed,
-}
-
-fn status(ended: ExitStatus) -> Status {
-    match ended.code() {
-        Some(code) => Status::Exited(code),
-        None => Status::Signaled(ended.signal().unwrap_or_default()),
-    }
-}
-
-/// A process and what is known of it.
-struct Watch {
-    child: Child,
-    stdout: Pipe,
-    stderr: Pipe,
-    /// It has ended and is not collected yet, so that its number still belongs to it.
-    dead: bool,
-}
-
-impl Watch {
-    fn new(started: Started) -> io::Result<Self> {
-        Ok(Self {
-            child: started.child,
-            stdout: Pipe::new(Stream::Stdout, started.stdout)?,
-            stderr: Pipe::new(Stream::Stderr, started.stderr)?,
-            dead: false,
-        })
-    }
-
-    fn pipes_closed(&self) -> bool {
-        self.stdout.receiver.is_none() && self.stderr.receiver.is_none()
-    }
-
-    fn show_partial_at(&self) -> Option<Instant> {
-        [self.stdout.lines.partial_at(), self.stderr.lines.partial_at()].into_iter().flatten().min()
-    }
-}
-
-/// The reading end of one output.
-struct Pipe {
-    receiver: Option<pipe::Receiver>,
-    lines: Lines,
-    capture: bool,
-    captured: Vec<u8>,
-}
-
-impl Pipe {
-    fn new(stream: Stream, end: Option<(PipeReader, Sink)>) -> io::Result<Self> {
-        let capture = matches!(end, Some((_, Sink::Capture)));
-        let receiver = match end {
-            Some((reader, _)) => Some(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?),
-            None => None,
-        };
-        Ok(Self { receiver, lines: Lines::new(stream), capture, captured: Vec::new() })
-    }
-
-    /// Waits until there is something to read, or for ever when the pipe is closed.
-    async fn readable(&self) {
-        match &self.receiver {
-            // An error shows again when it is read.
-            Some(receiver) => drop(receiver.readable().await),
-            None => std::future::pending().await,
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8], output: &mut Output<'_>) {
-        let Some(receiver) = &self.receiver else { return };
-        match receiver.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(0) | Err(_) => self.close(output),
-            Ok(count) if self.capture => {
-                let room = CAPTURE - self.captured.len();
-                self.captured.extend_from_slice(&buffer[..count.min(room)]);
-            }
-            Ok(count) => self.lines.feed(&buffer[..count], output),
-        }
-    }
-
-    fn show_partial(&mut self, now: Instant, output: &mut Output<'_>) {
-        self.lines.show_partial(now, output);
-    }
-
-    fn close(&mut self, output: &mut Output<'_>) {
-        self.receiver = None;
-        self.lines.finish(output);
-    }
-}
-
 /// A started process. Dropped before it was collected, it is killed with its group.
-struct Child {
+pub(super) struct Child {
     handle: Option<duct::Handle>,
-    pid: Pid,
+    pub(super) pid: Pid,
     own_group: bool,
 }
 
 impl Child {
     /// Sends a signal to the group, or to the process alone where it shares hydrant's. Only before it is collected.
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         // One that has ended already needs none.
         let _ = if self.own_group {
             rustix::process::kill_process_group(self.pid, signal)
@@ -284,7 +73,8 @@ impl Child {
         };
     }
 
-    fn collect(&mut self) -> io::Result<ExitStatus> {
+    /// How it ended. Only when it has: it would block.
+    pub(super) fn collect(&mut self) -> io::Result<ExitStatus> {
         let handle = self.handle.take().ok_or_else(|| io::Error::from(Errno::CHILD))?;
         Ok(handle.into_output()?.status)
     }
@@ -299,20 +89,20 @@ impl Drop for Child {
 }
 
 /// A child and the pipes to read.
-struct Started {
-    child: Child,
-    stdout: Option<(PipeReader, Sink)>,
-    stderr: Option<(PipeReader, Sink)>,
+pub(super) struct Started {
+    pub(super) child: Child,
+    pub(super) stdout: Option<(PipeReader, Sink)>,
+    pub(super) stderr: Option<(PipeReader, Sink)>,
 }
 
 /// Starts the process; blocks until the kernel has loaded it.
-fn start(order: &Order) -> io::Result<Started> {
-    let give_up = std::time::Instant::now() + BUSY_FOR;
+pub(super) fn start(order: &Order) -> io::Result<Started> {
+    let give_up = Instant::now() + BUSY_FOR;
     let direct = |order: &Order| start_as(order, &order.program.path, None);
     loop {
         return match direct(order) {
             // Another thread's child still holds the file open for writing, for as long as its own start takes.
-            Err(error) if is_busy(&error) && std::time::Instant::now() < give_up => {
+            Err(error) if is_busy(&error) && Instant::now() < give_up => {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             }
@@ -381,7 +171,7 @@ fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
 }
 
 /// Waits until the process has ended, without collecting it.
-async fn died(pid: Pid) -> io::Result<()> {
+pub(super) async fn died(pid: Pid) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if let Ok(pidfd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
         #[expect(
@@ -392,7 +182,11 @@ async fn died(pid: Pid) -> io::Result<()> {
         pidfd.readable().await?.retain_ready();
         return Ok(());
     }
-    // Where there is no pidfd a thread waits.
+    died_by_thread(pid).await
+}
+
+/// The same where there is no pidfd: a thread waits.
+async fn died_by_thread(pid: Pid) -> io::Result<()> {
     let wait = move || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
     tokio::task::spawn_blocking(wait).await.map_err(io::Error::other)??;
     Ok(())
@@ -400,182 +194,15 @@ async fn died(pid: Pid) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
-    use crate::hook::lines::Piece;
-    use crate::hook::redact::Redaction;
-    use crate::hook::testing::{Scripts, alive};
-
-    fn order(program: Program) -> Order {
-        Order {
-            program,
-            arguments: Vec::new(),
-            environment: std::env::vars_os().collect(),
-            stdin: Stdin::Null,
-            stdout: Sink::Lines,
-            stderr: Sink::Lines,
-            own_group: true,
-            limit: Duration::from_mins(1),
-            grace: Duration::from_millis(100),
-        }
-    }
-
-    /// Runs it and returns how it ended and what was shown.
-    async fn shown(order: Order, stop: &Stop) -> (Outcome, Vec<String>) {
-        let lines = RefCell::new(Vec::new());
-        let show = |piece: Piece<'_>| lines.borrow_mut().push(piece.text.to_owned());
-        let redaction = Redaction::default();
-        let outcome = run(order, stop, Output::new(&redaction, &show)).await.unwrap();
-        (outcome, lines.into_inner())
-    }
+    use crate::hook::testing::{Scripts, order};
 
     #[tokio::test]
-    async fn gives_arguments_name_and_environment_as_they_are() {
+    async fn without_a_pidfd_a_thread_waits() {
         let scripts = Scripts::new();
-        let program = scripts.program("#!/bin/sh\nprintf '<%s>' \"$@\"; echo; echo $FACT >&2; cat; exit 7");
-        let mut order = order(program);
-        order.arguments = vec!["a b".into(), String::new(), "$(c)*".into()];
-        order.environment.insert("FACT".into(), "fact".into());
-        let (outcome, mut lines) = shown(order, &Stop::never()).await;
-        lines.sort();
-        assert_eq!(lines, ["<a b><><$(c)*>", "fact"]);
-        assert_eq!((outcome.status, outcome.leaked), (Status::Exited(7), false));
-    }
-
-    #[tokio::test]
-    async fn the_program_sees_the_command_as_configured() {
-        let program = Program { path: "/bin/sh".into(), name: "my-hook".into() };
-        let arguments = vec!["-c".into(), "cat /proc/$$/cmdline | head -c 7".into()];
-        let (_, lines) = shown(Order { arguments, ..order(program) }, &Stop::never()).await;
-        assert_eq!(lines, ["my-hook"]);
-    }
-
-    #[tokio::test]
-    async fn a_text_without_interpreter_is_run_by_a_shell() {
-        let scripts = Scripts::new();
-        let mut order = order(scripts.program("echo shell $1; false"));
-        order.arguments = vec!["ran".into()];
-        let (outcome, lines) = shown(order, &Stop::never()).await;
-        assert_eq!((outcome.status, lines), (Status::Exited(1), vec!["shell ran".to_owned()]));
-        let binary = scripts.program("\u{7f}ELF nonsense \\0");
-        std::fs::write(&binary.path, b"\x7fELF\0\0").unwrap();
-        let redaction = Redaction::default();
-        let never = Stop::never();
-        let error =
-            run(super::tests::order(binary), &never, Output::new(&redaction, &|_| {})).await.unwrap_err();
-        assert_eq!(Errno::from_io_error(&error), Some(Errno::NOEXEC));
-    }
-
-    #[tokio::test]
-    async fn a_hook_that_hangs_is_killed_with_its_children_though_both_ignore_term() {
-        let scripts = Scripts::new();
-        let script = "#!/bin/sh\ntrap '' TERM\nsh -c 'trap \"\" TERM; echo $$; while :; do sleep 60; done' &\n\
-                      echo $$\nwhile :; do sleep 60; done";
-        let limit = Duration::from_millis(700);
-        let (outcome, lines) = shown(Order { limit, ..order(scripts.program(script)) }, &Stop::never()).await;
-        assert_eq!((outcome.status, outcome.leaked), (Status::TimedOut, false));
-        assert_eq!(lines.len(), 2);
-        assert!(!lines.iter().any(|pid| alive(pid)), "{lines:?}");
-    }
-
-    #[tokio::test]
-    async fn a_stop_lets_a_hook_clean_up_within_the_grace() {
-        let scripts = Scripts::new();
-        let script = "#!/bin/sh\ntrap 'echo cleaned; exit 3' TERM\necho ready\nwhile :; do sleep 0.05; done";
-        let (handle, stop) = Stop::new();
-        let handle = RefCell::new(Some(handle));
-        let lines = RefCell::new(Vec::new());
-        let show = |piece: Piece<'_>| {
-            lines.borrow_mut().push(piece.text.to_owned());
-            if let Some(handle) = handle.borrow_mut().take() {
-                handle.stop();
-            }
-        };
-        let redaction = Redaction::default();
-        let order = Order { grace: Duration::from_mins(1), ..order(scripts.program(script)) };
-        let outcome = run(order, &stop, Output::new(&redaction, &show)).await.unwrap();
-        assert_eq!(outcome.status, Status::Stopped);
-        // Between them some shells report the end of their `sleep`.
-        let lines = lines.into_inner();
-        assert_eq!((lines[0].as_str(), lines.last().unwrap().as_str()), ("ready", "cleaned"));
-    }
-
-    #[tokio::test]
-    async fn a_daemon_on_stdout_does_not_hold_the_run() {
-        let scripts = Scripts::new();
-        let script = "#!/bin/sh\nsetsid sleep 60 &\necho $!";
-        let (outcome, lines) = shown(order(scripts.program(script)), &Stop::never()).await;
-        assert_eq!((outcome.status, outcome.leaked), (Status::Exited(0), true));
-        assert!(alive(&lines[0]));
-        rustix::process::kill_process(Pid::from_raw(lines[0].parse().unwrap()).unwrap(), Signal::KILL)
-            .unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_flood_of_output_is_passed_on_and_not_kept() {
-        let scripts = Scripts::new();
-        let script =
-            "#!/bin/sh\nhead -c 100000000 /dev/zero | tr '\\0' x\necho\nyes | head -n 100000\necho last >&2";
-        let (bytes, lines) = (RefCell::new(0), RefCell::new(0));
-        let longest = RefCell::new(0);
-        let show = |piece: Piece<'_>| {
-            *bytes.borrow_mut() += piece.text.len();
-            *lines.borrow_mut() += 1;
-            let longest = &mut *longest.borrow_mut();
-            *longest = piece.text.len().max(*longest);
-        };
-        let redaction = Redaction::default();
-        let outcome = run(order(scripts.program(script)), &Stop::never(), Output::new(&redaction, &show))
-            .await
-            .unwrap();
-        assert_eq!(outcome.status, Status::Exited(0));
-        assert_eq!(bytes.into_inner(), 100_000_000 + 100_000 + 4);
-        assert!(lines.into_inner() > 100_000);
-        assert!(longest.into_inner() < 100_000 && outcome.tail.len() < 5_000);
-    }
-
-    #[tokio::test]
-    async fn a_prompt_is_shown_before_its_line_ends() {
-        let scripts = Scripts::new();
-        let gate = scripts.path("gate");
-        let script = format!(
-            "#!/bin/sh\nprintf 'your code: '\nwhile [ ! -e {} ]; do sleep 0.02; done\necho ok",
-            gate.display()
-        );
-        let lines = RefCell::new(Vec::new());
-        let show = |piece: Piece<'_>| {
-            lines.borrow_mut().push((piece.text.to_owned(), piece.partial));
-            std::fs::write(&gate, "").unwrap();
-        };
-        let redaction = Redaction::default();
-        run(order(scripts.program(&script)), &Stop::never(), Output::new(&redaction, &show)).await.unwrap();
-        assert_eq!(lines.into_inner(), [("your code: ".to_owned(), true), ("ok".to_owned(), false)]);
-    }
-
-    #[tokio::test]
-    async fn a_captured_output_is_kept_for_the_caller() {
-        let scripts = Scripts::new();
-        let program = scripts.program("#!/bin/sh\necho out\necho err >&2");
-        let (outcome, lines) = shown(Order { stdout: Sink::Capture, ..order(program) }, &Stop::never()).await;
-        assert_eq!((outcome.captured.as_slice(), lines.as_slice()), (&b"out\n"[..], &["err".to_owned()][..]));
-    }
-
-    #[tokio::test]
-    async fn a_dropped_call_leaves_no_process() {
-        let scripts = Scripts::new();
-        let program = scripts.program("#!/bin/sh\necho $$\nwhile :; do sleep 60; done");
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let sender = RefCell::new(Some(sender));
-        let show = |piece: Piece<'_>| drop(sender.borrow_mut().take().unwrap().send(piece.text.to_owned()));
-        let redaction = Redaction::default();
-        let never = Stop::never();
-        let pid = tokio::select! {
-            _ = run(order(program), &never, Output::new(&redaction, &show)) => panic!("it ended"),
-            pid = receiver => pid.unwrap(),
-        };
-        while alive(&pid) {
-            tokio::task::yield_now().await;
-        }
+        let mut started = start(&order(scripts.program("#!/bin/sh\nexit 5\n"))).unwrap();
+        died_by_thread(started.child.pid).await.unwrap();
+        died(started.child.pid).await.unwrap();
+        assert_eq!(started.child.collect().unwrap().code(), Some(5));
     }
 }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use std::time::Duration;
+
 use tempfile::TempDir;
 
+use super::process::{Order, Sink, Stdin};
 use super::program::Program;
 
 /// A directory of scripts.
@@ -43,6 +46,21 @@ impl Scripts {
     /// The lines of a file that a script wrote; none when there is no file.
     pub(super) fn lines(&self, name: &str) -> Vec<String> {
         std::fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+}
+
+/// Runs a program with what it inherits, and passes on its lines.
+pub(super) fn order(program: Program) -> Order {
+    Order {
+        program,
+        arguments: Vec::new(),
+        environment: std::env::vars_os().collect(),
+        stdin: Stdin::Null,
+        stdout: Sink::Lines,
+        stderr: Sink::Lines,
+        own_group: true,
+        limit: Duration::from_mins(1),
+        grace: Duration::from_millis(100),
     }
 }
 

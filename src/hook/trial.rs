@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use hydrant_hook_protocol::{HookCall, env};
 
 use super::lines::Output;
-use super::process::{self, Order, Sink, Status, Stdin};
+use super::process::{Order, Sink, Stdin};
 use super::program::{Program, ProgramError};
 use super::stop::Stop;
+use super::watch::{self, Status};
 use super::{Facts, HookContext, HookSettings, environment};
 
 /// A hook to try out, with the environment that a run would give it.
@@ -101,7 +102,7 @@ impl Trials {
         };
         let begun = Instant::now();
         let output = Output::new(&self.context.redaction, &|_| {});
-        let outcome = process::run(order, &self.context.stop, output).await?;
+        let outcome = watch::run(order, &self.context.stop, output).await?;
         Ok(Trial {
             status: outcome.status,
             stdout: String::from_utf8_lossy(&outcome.captured).into_owned(),

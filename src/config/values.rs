@@ -1,0 +1,521 @@
+//! The kinds of values that settings have.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use schemars::{Schema, json_schema};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::ca::{self, Ca};
+use super::duration::{DurationError, Humane};
+use super::nearest::one_of;
+use super::setting::Setting;
+use crate::hook::{Chaining, Operation};
+use crate::key::KeyType;
+
+/// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeType(String);
+
+impl ChallengeType {
+    /// Answered by a file or a listener on port 80.
+    #[must_use]
+    pub fn http_01() -> Self {
+        Self("http-01".to_owned())
+    }
+
+    /// As the CA calls it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A number of things that are at work at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub NonZeroUsize);
+
+/// Where to listen: an address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+/// Which of the two protocols to speak to the CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// `4`
+    V4,
+    /// `6`
+    V6,
+}
+
+/// An e-mail address the CA may write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact(String);
+
+impl Contact {
+    /// As ACME wants it: `mailto:ops@example.org`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("mailto:{}", self.0)
+    }
+}
+
+/// How to reach the CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    Environment,
+    /// Directly, whatever those variables say.
+    None,
+    /// Through this one: `http://`, `https://` or `socks5h://`.
+    Url(String),
+}
+
+/// How an external account key signs (RFC 8555 §7.3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MacAlgorithm {
+    /// HMAC with SHA-256, what nearly every CA expects.
+    Hs256,
+    /// HMAC with SHA-384.
+    Hs384,
+    /// HMAC with SHA-512.
+    Hs512,
+}
+
+/// What facts are printed as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines, with a version field.
+    Json,
+}
+
+/// Why a word is no value of its setting.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SettingError {
+    /// Not of the form that is expected.
+    #[error("`{text}` is not {expected}")]
+    Form {
+        /// What was written.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Not one of the words there are.
+    #[error("`{text}` is none of {}", one_of(words))]
+    Word {
+        /// What was written.
+        text: String,
+        /// What there is.
+        words: &'static [&'static str],
+    },
+}
+
+impl Setting for Humane {
+    type Error = DurationError;
+
+    const EXPECTED: &'static str = "a duration such as `30s`, `5m`, `1h30m`, or `30d`";
+
+    fn read(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^\\s*(\\d+[wdhms]\\s*)+$" })
+    }
+}
+
+impl Setting for Ca {
+    type Error = ca::CaError;
+
+    const EXPECTED: &'static str = "a CA's name or directory URL";
+
+    fn read(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [{ "enum": ca::NAMES }, { "type": "string" }] })
+    }
+}
+
+impl Setting for KeyType {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a key type";
+    const WORDS: &'static [&'static str] =
+        &["p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096", "rsa8192"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        text.parse().map_err(|_| SettingError::Word { text: text.to_owned(), words: Self::WORDS })
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    /// The names that openssl and dehydrated use are read too.
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [{ "enum": Self::WORDS }, { "type": "string" }] })
+    }
+}
+
+impl Setting for ChallengeType {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a challenge type";
+    const WORDS: &'static [&'static str] = &["http-01", "dns-01", "tls-alpn-01"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        word(text, Self::WORDS).map(|at| Self(Self::WORDS[at].to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Setting for Count {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a whole number of at least 1";
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        text.parse().map(Self).map_err(|_| form::<Self>(text))
+    }
+
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn value(&self) -> Value {
+        self.0.get().into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1 })
+    }
+}
+
+impl Setting for u32 {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a whole number";
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        text.parse().map_err(|_| form::<Self>(text))
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn value(&self) -> Value {
+        (*self).into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+impl Setting for bool {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`true` or `false`";
+
+    /// The words of YAML 1.1 too: people who come from there write `yes`.
+    fn read(text: &str) -> Result<Self, SettingError> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err(form::<Self>(text)),
+        }
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn value(&self) -> Value {
+        (*self).into()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "boolean" })
+    }
+}
+
+impl Setting for Listen {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "an address and a port such as `[::]:80`, or a port";
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        let port = text.strip_prefix(':').unwrap_or(text);
+        let everywhere = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+        let address = port.parse().map(everywhere).or_else(|_| text.parse());
+        address.map(Self).map_err(|_| form::<Self>(text))
+    }
+
+    fn write(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 0, "maximum": 65535 }] })
+    }
+}
+
+impl Setting for IpVersion {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`4` or `6`";
+    const WORDS: &'static [&'static str] = &["4", "6"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        let all = [Self::V4, Self::V6];
+        word(text, Self::WORDS).map(|at| all[at])
+    }
+
+    fn write(&self) -> String {
+        Self::WORDS[*self as usize].to_owned()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": [4, 6] })
+    }
+}
+
+impl Setting for Contact {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "an e-mail address";
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        let address = text.strip_prefix("mailto:").unwrap_or(text);
+        // RFC 8555 §7.3: one address, no header fields.
+        let plain = !address.contains(|c: char| c.is_whitespace() || c.is_control() || ",?".contains(c));
+        match address.split_once('@') {
+            Some((local, host)) if plain && !local.is_empty() && !host.is_empty() && !host.contains('@') => {
+                Ok(Self(address.to_owned()))
+            }
+            _ => Err(form::<Self>(text)),
+        }
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Setting for Proxy {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a proxy's URL, `environment`, or `none`";
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        match text {
+            "environment" => return Ok(Self::Environment),
+            "none" => return Ok(Self::None),
+            _ => {}
+        }
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        let known = matches!(scheme, Some("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"));
+        if !known || url::Url::parse(text).is_err() {
+            return Err(form::<Self>(&without_password(text)));
+        }
+        Ok(Self::Url(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Environment => "environment".to_owned(),
+            Self::None => "none".to_owned(),
+            Self::Url(url) => without_password(url),
+        }
+    }
+}
+
+impl Setting for MacAlgorithm {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "a MAC algorithm";
+    const WORDS: &'static [&'static str] = &["HS256", "HS384", "HS512"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        let all = [Self::Hs256, Self::Hs384, Self::Hs512];
+        word(text, Self::WORDS).map(|at| all[at])
+    }
+
+    fn write(&self) -> String {
+        Self::WORDS[*self as usize].to_owned()
+    }
+}
+
+impl Setting for Format {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`text` or `json`";
+    const WORDS: &'static [&'static str] = &["text", "json"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        word(text, Self::WORDS).map(|at| [Self::Text, Self::Json][at])
+    }
+
+    fn write(&self) -> String {
+        Self::WORDS[*self as usize].to_owned()
+    }
+}
+
+impl Setting for Chaining {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`no`, `yes`, or `batch`";
+    const WORDS: &'static [&'static str] = &["no", "yes", "batch"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        word(text, Self::WORDS).map(|at| CHAINING[at])
+    }
+
+    fn write(&self) -> String {
+        let at = CHAINING.iter().position(|chaining| chaining == self).unwrap_or_default();
+        Self::WORDS[at].to_owned()
+    }
+}
+
+impl Setting for Operation {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "an operation of a hook";
+    const WORDS: &'static [&'static str] = &[
+        "startup_hook",
+        "generate_csr",
+        "deploy_challenge",
+        "clean_challenge",
+        "invalid_challenge",
+        "sync_cert",
+        "deploy_cert",
+        "deploy_ocsp",
+        "unchanged_cert",
+        "request_failure",
+        "exit_hook",
+    ];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        text.parse().map_err(|_| SettingError::Word { text: text.to_owned(), words: Self::WORDS })
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// In the order of the words.
+const CHAINING: [Chaining; 3] = [Chaining::Name, Chaining::Certificate, Chaining::Batch];
+
+/// A proxy's URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}[secret]{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// Makes [`Setting`]s readable by clap, which asks for `FromStr`.
+macro_rules! from_str {
+    ($($kind:ty),*) => {$(
+        impl FromStr for $kind {
+            type Err = SettingError;
+
+            fn from_str(text: &str) -> Result<Self, SettingError> {
+                Setting::read(text)
+            }
+        }
+    )*};
+}
+
+from_str!(ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy);
+
+fn word(text: &str, words: &'static [&'static str]) -> Result<usize, SettingError> {
+    words
+        .iter()
+        .position(|word| word.eq_ignore_ascii_case(text))
+        .ok_or_else(|| SettingError::Word { text: text.to_owned(), words })
+}
+
+fn form<T: Setting>(text: &str) -> SettingError {
+    SettingError::Form { text: text.to_owned(), expected: T::EXPECTED }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    fn error<T: Setting + fmt::Debug>(text: &str) -> String {
+        T::read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        fn inverse<T: Setting + PartialEq + fmt::Debug>() {
+            for word in T::WORDS {
+                let value = T::read(word).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(value.write(), *word);
+            }
+        }
+        inverse::<KeyType>();
+        inverse::<ChallengeType>();
+        inverse::<IpVersion>();
+        inverse::<MacAlgorithm>();
+        inverse::<Format>();
+        inverse::<Chaining>();
+        inverse::<Operation>();
+        let operations: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
+        assert_eq!(Operation::WORDS, operations);
+        let kinds: Vec<_> = KeyType::ALL.iter().map(KeyType::to_string).collect();
+        assert_eq!(KeyType::WORDS, kinds);
+    }
+
+    #[test]
+    fn a_port_alone_means_all_addresses() {
+        let listen = |text| Listen::read(text).unwrap().write();
+        assert_eq!(listen("80"), "[::]:80");
+        assert_eq!(listen(":80"), "[::]:80");
+        assert_eq!(listen("127.0.0.1:5002"), "127.0.0.1:5002");
+        assert_eq!(
+            error::<Listen>("localhost:80"),
+            "`localhost:80` is not an address and a port such as `[::]:80`, or a port"
+        );
+    }
+
+    #[test]
+    fn a_contact_is_one_plain_address() {
+        assert_eq!(Contact::read("mailto:ops@example.org").unwrap().url(), "mailto:ops@example.org");
+        for bad in ["ops", "@example.org", "a@b@c", "a@b,c@d", "a@b?subject=x", "a b@c"] {
+            assert_eq!(error::<Contact>(bad), format!("`{bad}` is not an e-mail address"));
+        }
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        let proxy = Proxy::read("http://me:pass@proxy.example:3128").unwrap();
+        assert_eq!(proxy, Proxy::Url("http://me:pass@proxy.example:3128".to_owned()));
+        assert_eq!(proxy.write(), "http://[secret]@proxy.example:3128");
+        assert!(!error::<Proxy>("ftp://me:pass@proxy.example").contains("pass@"));
+    }
+}

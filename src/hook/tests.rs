@@ -1,0 +1,578 @@
+//! What `Hooks` promises, with real scripts.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::testing::Scripts;
+use super::*;
+
+/// Takes many certificates in one call; `$EACH` says what becomes of a triple (`$1 $2 $3`), `$LATE` what happens at the
+/// end of a call.
+const BATCH: &str = r#"#!/bin/sh
+operation=$1
+shift
+case "$operation" in
+this_hookscript_is_broken__*) echo '{"hydrant": 1, "challenges": "batch"}' ;;
+deploy_challenge | clean_challenge)
+    echo "$operation $(($# / 3)) $1 ${HYDRANT_CERTIFICATE:-batch}" >>"$LOG"
+    index=0
+    while [ $# -gt 0 ]; do
+        outcome=done
+        eval "$EACH"
+        [ -n "$HYDRANT_RESULTS" ] && echo "{\"index\": $index, \"outcome\": \"$outcome\"}" >>"$HYDRANT_RESULTS"
+        index=$((index + 1))
+        shift 3
+    done
+    eval "$LATE"
+    ;;
+esac
+"#;
+
+/// Writes down its calls.
+const OLD: &str = "#!/bin/sh\necho \"$*\" >>\"$LOG\"\n";
+
+struct Rig {
+    scripts: Scripts,
+    lines: Rc<RefCell<Vec<String>>>,
+    context: HookContext,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut context = HookContext::new("https://ca.example/directory", Stop::never());
+        context.grace = Duration::from_millis(100);
+        Self { scripts: Scripts::new(), lines: Rc::default(), context }
+    }
+
+    /// Settings for a hook that logs to a file of its own name.
+    fn hook(&self, name: &str, script: &str) -> HookSettings {
+        let command = self.scripts.write(name, script);
+        let log = self.scripts.path(&format!("{name}.log")).display().to_string();
+        HookSettings {
+            name: name.into(),
+            command,
+            operations: None,
+            env: [("LOG".into(), log)].into(),
+            pass_env: Vec::new(),
+            env_only: None,
+            timeout: Duration::from_mins(1),
+            retries: 0,
+            chain: None,
+        }
+    }
+
+    async fn start(&self, settings: Vec<HookSettings>) -> Result<Hooks, HookError> {
+        let lines = Rc::clone(&self.lines);
+        let sink = move |line: HookLine<'_>| {
+            let certificate = line.certificate.unwrap_or("-");
+            lines.borrow_mut().push(format!("{} {certificate}: {}", line.hook, line.text));
+        };
+        Hooks::start(settings, self.context.clone(), Rc::new(sink)).await
+    }
+
+    fn log(&self, name: &str) -> Vec<String> {
+        self.scripts.lines(&format!("{name}.log"))
+    }
+}
+
+/// A certificate `c7.example` with `names` names.
+struct Certificate {
+    name: CertName,
+    names: Vec<Identifier>,
+    answers: Vec<Answer>,
+}
+
+impl Certificate {
+    fn new(number: usize, names: usize) -> Self {
+        let names: Vec<Identifier> =
+            (0..names).map(|name| format!("n{name}.c{number}.example").parse().unwrap()).collect();
+        let answers = names.iter().map(|name| Answer {
+            identifier: name.value(),
+            token: "token".into(),
+            value: "value".into(),
+            wildcard: false,
+        });
+        Self { name: format!("c{number}").parse().unwrap(), answers: answers.collect(), names }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            name: &self.name,
+            names: &self.names,
+            challenge: "dns-01",
+            key_algo: "prime256v1",
+            key_rollover: false,
+            ca: "https://ca.example/directory",
+            attempt: 1,
+            owner: None,
+        }
+    }
+
+    fn files() -> CertificateFiles<'static> {
+        CertificateFiles {
+            key: Path::new("/c/privkey.pem"),
+            cert: Path::new("/c/cert.pem"),
+            fullchain: Path::new("/c/fullchain.pem"),
+            chain: Path::new("/c/chain.pem"),
+            csr: Path::new("/c/cert.csr"),
+        }
+    }
+}
+
+fn certificates(count: usize) -> Vec<Certificate> {
+    (0..count).map(|number| Certificate::new(number, 1)).collect()
+}
+
+async fn deploy_all(hooks: &Hooks, certificates: &[Certificate]) -> Vec<Result<(), HookError>> {
+    // As the runner does: all are announced before the first arrives.
+    let approaching: Vec<_> = certificates.iter().map(|_| hooks.approach()).collect();
+    let deploys = certificates.iter().zip(approaching).map(async |(certificate, approach)| {
+        hooks.deploy_challenges(&certificate.facts(), &certificate.answers, approach).await
+    });
+    join_all(deploys).await
+}
+
+#[tokio::test]
+async fn a_silent_hook_gets_dehydrateds_calls_in_dehydrateds_order() {
+    let rig = Rig::new();
+    let hooks = rig.start(vec![rig.hook("old", OLD)]).await.unwrap();
+    let certificate = Certificate::new(1, 2);
+    let (facts, files) = (certificate.facts(), Certificate::files());
+    hooks.startup().await.unwrap();
+    assert_eq!(hooks.generate_csr(&facts, Path::new("/c")).await.unwrap(), None);
+    hooks.deploy_challenges(&facts, &certificate.answers, hooks.approach()).await.unwrap();
+    hooks.clean_challenges(&facts, &certificate.answers).await.unwrap();
+    hooks.invalid_challenge(&facts, &certificate.names[0], "no\0pe").await.unwrap();
+    hooks.sync_cert(&facts, &files).await.unwrap();
+    assert!(!hooks.deploy_cert("old", &facts, &files, 17).await.unwrap().verified);
+    hooks.unchanged_cert("old", &facts, &files).await.unwrap();
+    let failure = RequestFailure { status: 503, method: "head", body: "", headers: "Server: x" };
+    hooks.request_failure(None, &failure).await.unwrap();
+    hooks.exit(&[], None).await.unwrap();
+    let expected = [
+        "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script",
+        "startup_hook",
+        "generate_csr n0.c1.example /c n0.c1.example n1.c1.example",
+        "deploy_challenge n0.c1.example token value",
+        "deploy_challenge n1.c1.example token value",
+        "clean_challenge n0.c1.example token value",
+        "clean_challenge n1.c1.example token value",
+        "invalid_challenge n0.c1.example no\u{FFFD}pe",
+        "sync_cert /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem /c/cert.csr",
+        "deploy_cert n0.c1.example /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem 17",
+        "unchanged_cert n0.c1.example /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem",
+        "request_failure 503 Server: x head ",
+        "exit_hook",
+    ];
+    assert_eq!(rig.log("old"), expected);
+}
+
+#[tokio::test]
+async fn chain_yes_gives_a_silent_hook_all_names_of_a_certificate() {
+    let rig = Rig::new();
+    let chained = HookSettings { chain: Some(Chaining::Batch), ..rig.hook("old", OLD) };
+    let hooks = rig.start(vec![chained]).await.unwrap();
+    let certificate = Certificate::new(1, 2);
+    deploy_all(&hooks, std::slice::from_ref(&certificate)).await.remove(0).unwrap();
+    assert_eq!(rig.log("old")[1..], ["deploy_challenge n0.c1.example token value n1.c1.example token value"]);
+}
+
+#[tokio::test]
+async fn a_call_carries_its_facts_in_the_environment() {
+    let mut rig = Rig::new();
+    rig.context.exports = [("BASEDIR".into(), "/base".into())].into();
+    rig.context.dry_run = true;
+    let script = "#!/bin/sh\nenv | grep -E '^(HYDRANT_|BASEDIR|alias|altnames|CHALL|KEY_|PRIV)' | sort\n";
+    let hooks = rig.start(vec![rig.hook("facts", script)]).await.unwrap();
+    rig.lines.borrow_mut().clear();
+    let certificate = Certificate::new(1, 1);
+    deploy_all(&hooks, std::slice::from_ref(&certificate)).await.remove(0).unwrap();
+    let expected = [
+        "BASEDIR=/base",
+        "CHALLENGETYPE=dns-01",
+        "HYDRANT_ATTEMPT=1",
+        "HYDRANT_CA=https://ca.example/directory",
+        "HYDRANT_CERTIFICATE=c1",
+        "HYDRANT_CHALLENGE=dns-01",
+        "HYDRANT_DRY_RUN=1",
+        "HYDRANT_HOOK=facts",
+        "HYDRANT_NAMES=n0.c1.example",
+        "HYDRANT_PROTOCOL=1",
+        "HYDRANT_RECORD_NAME=_acme-challenge.n0.c1.example",
+        "KEY_ALGO=prime256v1",
+        "PRIVATE_KEY_ROLLOVER=no",
+        "alias=c1",
+        "altnames=n0.c1.example",
+    ];
+    let mut lines = rig.lines.take();
+    lines.sort();
+    assert_eq!(lines, expected.map(|line| format!("facts c1: {line}")));
+}
+
+#[tokio::test]
+async fn fifty_certificates_share_one_call_and_one_for_cleaning() {
+    let rig = Rig::new();
+    let hooks = rig.start(vec![rig.hook("a", BATCH), rig.hook("b", BATCH)]).await.unwrap();
+    let certificates = certificates(50);
+    for result in deploy_all(&hooks, &certificates).await {
+        result.unwrap();
+    }
+    let cleans = certificates
+        .iter()
+        .map(async |certificate| hooks.clean_challenges(&certificate.facts(), &certificate.answers).await);
+    for result in join_all(cleans).await {
+        result.unwrap();
+    }
+    for name in ["a", "b"] {
+        let expected = ["deploy_challenge 50 n0.c0.example batch", "clean_challenge 50 n0.c0.example batch"];
+        assert_eq!(rig.log(name), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_does_not_wait_for_one_that_will_not_come() {
+    let rig = Rig::new();
+    let hooks = rig.start(vec![rig.hook("batch", BATCH)]).await.unwrap();
+    let certificates = certificates(2);
+    let gone = hooks.approach();
+    let begun = std::time::Instant::now();
+    let (results, ()) = tokio::join!(deploy_all(&hooks, &certificates), async { drop(gone) });
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(rig.log("batch").len(), 1);
+    assert!(begun.elapsed() < Duration::from_millis(200), "it waited");
+    // One that stays away for ever holds a batch for a moment only.
+    let _gone = hooks.approach();
+    deploy_all(&hooks, &certificates).await.into_iter().for_each(|result| result.unwrap());
+}
+
+#[tokio::test]
+async fn a_zones_names_stay_together_and_every_certificate_knows_its_own() {
+    let rig = Rig::new();
+    let script = BATCH
+        .replace("    index=0", "    echo \"$*\" >>\"$LOG\"; cat \"$HYDRANT_BATCH\" >>\"$LOG\"\n    index=0");
+    let hooks = rig.start(vec![rig.hook("batch", &script)]).await.unwrap();
+    let mut certificates = certificates(2);
+    for (certificate, names) in certificates.iter_mut().zip([["b.x.org", "a.com"], ["a.x.org", "z.com"]]) {
+        for (answer, name) in certificate.answers.iter_mut().zip(names) {
+            name.clone_into(&mut answer.identifier);
+        }
+        let mut second = certificate.answers[0].clone();
+        names[1].clone_into(&mut second.identifier);
+        certificate.answers.push(second);
+    }
+    deploy_all(&hooks, &certificates).await.into_iter().for_each(|result| result.unwrap());
+    let log = rig.log("batch");
+    assert_eq!(log[1], "a.com token value z.com token value a.x.org token value b.x.org token value");
+    let facts: serde_json::Value = serde_json::from_str(&log[2]).unwrap();
+    assert_eq!(facts["certificates"][0]["certificate"], "c0");
+    assert_eq!(facts["certificates"][0]["triples"], serde_json::json!([0, 3]));
+    assert_eq!(facts["certificates"][1]["triples"], serde_json::json!([1, 2]));
+}
+
+#[tokio::test]
+async fn a_call_has_less_than_a_hundred_kilobytes_of_arguments() {
+    let rig = Rig::new();
+    let hooks = rig.start(vec![rig.hook("batch", BATCH)]).await.unwrap();
+    let mut certificates = certificates(30);
+    for certificate in &mut certificates {
+        certificate.answers[0].value = "v".repeat(8_000);
+    }
+    for result in deploy_all(&hooks, &certificates).await {
+        result.unwrap();
+    }
+    let counts: Vec<_> =
+        rig.log("batch").iter().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(counts, ["12", "12", "6"]);
+}
+
+#[tokio::test]
+async fn a_bad_name_in_a_batch_fails_alone() {
+    let rig = Rig::new();
+    let mut hook = rig.hook("batch", BATCH);
+    hook.env.insert("EACH".into(), "[ \"$1\" = n0.c7.example ] && outcome=failed".into());
+    // Also when the hook says with its exit code that not all went well.
+    hook.env.insert("LATE".into(), "exit 1".into());
+    let hooks = rig.start(vec![hook]).await.unwrap();
+    let results = deploy_all(&hooks, &certificates(20)).await;
+    for (number, result) in results.into_iter().enumerate() {
+        if number == 7 {
+            let error = result.unwrap_err();
+            assert_eq!(error.to_string(), "hook `batch` failed at `deploy_challenge` for `n0.c7.example`");
+            assert!(!error.is_temporary());
+        } else {
+            result.unwrap();
+        }
+    }
+    assert_eq!(rig.log("batch").len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_without_a_complete_result_is_cleaned_and_repeated_for_each_certificate() {
+    let rig = Rig::new();
+    let mut hook = rig.hook("batch", BATCH);
+    hook.env
+        .insert("EACH".into(), "[ \"${HYDRANT_CERTIFICATE-}\" ] || { [ $index = 2 ] && kill -9 $$; }".into());
+    let hooks = rig.start(vec![hook]).await.unwrap();
+    for result in deploy_all(&hooks, &certificates(3)).await {
+        result.unwrap();
+    }
+    let mut log = rig.log("batch");
+    assert_eq!(log.remove(0), "deploy_challenge 3 n0.c0.example batch");
+    for number in 0..3 {
+        let mut calls = log.iter().filter(|line| line.ends_with(&format!(" c{number}")));
+        assert_eq!(calls.next().unwrap(), &format!("clean_challenge 1 n0.c{number}.example c{number}"));
+        assert_eq!(calls.next().unwrap(), &format!("deploy_challenge 1 n0.c{number}.example c{number}"));
+        assert_eq!(calls.next(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_triple_to_retry_is_called_again_without_the_others() {
+    let rig = Rig::new();
+    let mut hook = rig.hook("batch", BATCH);
+    hook.retries = 1;
+    hook.env.insert(
+        "EACH".into(),
+        "case \"$1\" in n0.c0.*) outcome=retry ;; n0.c1.*) [ -e \"$LOG.seen\" ] || outcome=retry ;; esac"
+            .into(),
+    );
+    hook.env.insert("LATE".into(), ": >\"$LOG.seen\"".into());
+    let hooks = rig.start(vec![hook]).await.unwrap();
+    let mut results = deploy_all(&hooks, &certificates(3)).await;
+    assert!(results.remove(0).unwrap_err().is_temporary());
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(rig.log("batch").len(), 2);
+    assert_eq!(rig.log("batch")[1], "deploy_challenge 2 n0.c0.example batch");
+}
+
+#[tokio::test]
+async fn exit_code_75_is_tried_again() {
+    let rig = Rig::new();
+    let script =
+        "#!/bin/sh\necho $1 >>\"$LOG\"\n[ $1 != deploy_cert ] || [ $(wc -l <\"$LOG\") -gt 2 ] || exit 75\n";
+    let settings = HookSettings { retries: 1, ..rig.hook("later", script) };
+    let without = HookSettings { retries: 0, ..rig.hook("once", script) };
+    let hooks = rig.start(vec![settings, without]).await.unwrap();
+    let certificate = Certificate::new(1, 1);
+    let deliver = async |to| hooks.deploy_cert(to, &certificate.facts(), &Certificate::files(), 1).await;
+    deliver("later").await.unwrap();
+    assert_eq!(rig.log("later").len(), 3);
+    let error = deliver("once").await.unwrap_err();
+    assert!(error.is_temporary());
+    assert_eq!(error.to_string(), "hook `once` ended with exit code 75 at `deploy_cert`");
+}
+
+#[tokio::test]
+async fn calls_of_one_hook_never_overlap() {
+    let rig = Rig::new();
+    let script = "#!/bin/sh\nmkdir \"$LOG.busy\" || exit 9\nsleep 0.02\nrmdir \"$LOG.busy\"\n";
+    let hooks = rig.start(vec![rig.hook("alone", script)]).await.unwrap();
+    let certificates = certificates(8);
+    let deliveries = certificates.iter().map(async |certificate| {
+        hooks.deploy_cert("alone", &certificate.facts(), &Certificate::files(), 1).await
+    });
+    for result in join_all(deliveries).await {
+        result.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_announces_parallel_runs_several_times_at_once() {
+    let rig = Rig::new();
+    // Each of the two waits until the other is there.
+    let script = "#!/bin/sh\ncase $1 in this_*) echo '{\"hydrant\": 1, \"parallel\": true, \"verifies_delivery\": true}' ;;\n\
+                  deploy_cert) : >\"$LOG.$2\"; while [ $(ls \"$LOG\".* | wc -l) -lt 2 ]; do sleep 0.01; done ;; esac\n";
+    let hooks = rig.start(vec![rig.hook("both", script)]).await.unwrap();
+    let certificates = certificates(2);
+    let deliveries = certificates.iter().map(async |certificate| {
+        hooks.deploy_cert("both", &certificate.facts(), &Certificate::files(), 1).await
+    });
+    for result in join_all(deliveries).await {
+        assert!(result.unwrap().verified);
+    }
+}
+
+#[tokio::test]
+async fn only_what_is_wanted_is_called() {
+    let rig = Rig::new();
+    let script = format!(
+        "{OLD}case $1 in this_*) echo '{{\"hydrant\": 1, \"operations\": [\"exit_hook\", \"startup_hook\", \"new_one\"]}}' ;; esac\n"
+    );
+    let settings = HookSettings {
+        operations: Some(vec![Operation::ExitHook, Operation::DeployCert]),
+        ..rig.hook("some", &script)
+    };
+    let hooks = rig.start(vec![settings]).await.unwrap();
+    assert!(hooks.wants(Operation::ExitHook));
+    assert!(!hooks.wants(Operation::StartupHook) && !hooks.wants(Operation::DeployCert));
+    assert!(hooks.destinations().is_empty());
+    hooks.startup().await.unwrap();
+    hooks.exit(&["a".parse().unwrap()], Some("")).await.unwrap();
+    assert_eq!(rig.log("some")[1..], ["exit_hook "]);
+}
+
+#[tokio::test]
+async fn what_a_silent_hook_prints_at_the_probe_is_passed_on() {
+    let rig = Rig::new();
+    rig.start(vec![rig.hook("talker", "#!/bin/sh\necho hello; echo there >&2\n")]).await.unwrap();
+    let mut lines = rig.lines.take();
+    lines.sort();
+    assert_eq!(lines, ["talker -: hello", "talker -: there"]);
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_at_the_probe_is_refused_with_a_hint() {
+    let rig = Rig::new();
+    let error =
+        rig.start(vec![rig.hook("bad", "#!/bin/sh\necho \"unknown: $1\" | cut -c -13; exit 1\n")]).await;
+    let error = error.unwrap_err();
+    assert!(error.to_string().starts_with("hook `bad` ended with exit code 1 at `this_hookscript_is_broken"));
+    assert_eq!(error.hints(), ["a hook must end with exit code 0 for operations that it does not know"]);
+    let error = rig.start(vec![rig.hook("new", "#!/bin/sh\necho '{\"hydrant\": 2}'\n")]).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "hook `new` cannot be used: it speaks version 2 of the hook protocol, this hydrant speaks 1"
+    );
+}
+
+#[tokio::test]
+async fn every_missing_hook_is_named() {
+    let rig = Rig::new();
+    let missing =
+        |name: &str| HookSettings { command: format!("/nowhere/{name}").into(), ..rig.hook(name, "") };
+    let error = rig.start(vec![missing("one"), rig.hook("fine", OLD), missing("two")]).await.unwrap_err();
+    assert_eq!(error.hooks(), ["one", "two"]);
+    assert_eq!(
+        error.to_string(),
+        "hook `one` cannot be used: `/nowhere/one` does not exist; hook `two` cannot be used: `/nowhere/two` does not exist"
+    );
+    assert!(rig.log("fine").is_empty());
+}
+
+#[tokio::test]
+async fn a_hook_with_a_missing_interpreter_is_explained() {
+    let rig = Rig::new();
+    let error = rig.start(vec![rig.hook("crlf", "#!/bin/sh\r\nexit 0\r\n")]).await.unwrap_err();
+    assert!(matches!(error, HookError::Start { .. }));
+    assert!(error.hints()[0].contains("CR LF"));
+}
+
+#[tokio::test]
+async fn cleaning_goes_on_after_a_failure_and_tells_all() {
+    let rig = Rig::new();
+    let script = format!(
+        "{OLD}[ \"$1 $2\" != 'clean_challenge n1.c1.example' ] || {{ echo no such record; exit 4; }}\n"
+    );
+    let hooks = rig.start(vec![rig.hook("first", &script), rig.hook("second", &script)]).await.unwrap();
+    let certificate = Certificate::new(1, 3);
+    let error = hooks.clean_challenges(&certificate.facts(), &certificate.answers).await.unwrap_err();
+    assert_eq!(error.hooks(), ["first", "second"]);
+    assert!(error.to_string().contains("exit code 4 at `clean_challenge`: no such record; hook `second`"));
+    for name in ["first", "second"] {
+        assert_eq!(rig.log(name).len(), 4, "the probe and three names");
+    }
+    hooks.clean_challenges_of(&["second"], &certificate.facts(), &certificate.answers[..1]).await.unwrap();
+    assert_eq!((rig.log("first").len(), rig.log("second").len()), (4, 5));
+}
+
+#[tokio::test]
+async fn a_failure_names_what_was_withheld() {
+    let mut rig = Rig::new();
+    rig.context.environment.push(("VAULT_TOKEN".into(), "hvs.secret".into()));
+    rig.context.withheld = ["VAULT_TOKEN".into()].into();
+    let script = "#!/bin/sh\n[ $1 != startup_hook ] || [ -n \"$VAULT_TOKEN\" ]\n";
+    let hooks = rig.start(vec![rig.hook("vault", script)]).await.unwrap();
+    let error = hooks.startup().await.unwrap_err();
+    assert_eq!(
+        error.hints(),
+        ["VAULT_TOKEN was withheld from it; name it in the hook's `pass_env` if it needs it"]
+    );
+    let allowed = HookSettings { pass_env: vec!["VAULT_TOKEN".into()], ..rig.hook("vault", script) };
+    rig.start(vec![allowed]).await.unwrap().startup().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_hook_is_given_does_not_leak() {
+    let rig = Rig::new();
+    let print = "#!/bin/sh\necho \"${SECRET-none}\"\n";
+    let mut first = rig.hook("first", print);
+    first.env = BTreeMap::from([("SECRET".into(), "hunter22".into())]);
+    rig.context.redaction.hide("hunter22");
+    rig.start(vec![first, rig.hook("second", print)]).await.unwrap();
+    assert_eq!(rig.lines.take(), ["first -: [secret]", "second -: none"]);
+}
+
+#[tokio::test]
+async fn a_csr_may_have_text_before_it_and_anything_else_is_none() {
+    let rig = Rig::new();
+    let csr =
+        "Certificate Request:\n-----BEGIN CERTIFICATE REQUEST-----\nMII\n-----END CERTIFICATE REQUEST-----\n";
+    let script = format!("#!/bin/sh\n[ $1 = generate_csr ] && printf '{csr}'\nexit 0\n");
+    let talker = rig.hook("talker", "#!/bin/sh\necho no CSR today\n");
+    let hooks = rig.start(vec![talker, rig.hook("csr", &script)]).await.unwrap();
+    let certificate = Certificate::new(1, 1);
+    let text = hooks.generate_csr(&certificate.facts(), Path::new("/c")).await.unwrap();
+    assert_eq!(text.as_deref(), Some(csr));
+}
+
+#[tokio::test]
+async fn after_a_stop_only_cleaning_and_the_exit_hook_are_called() {
+    let mut rig = Rig::new();
+    let (handle, stop) = Stop::new();
+    rig.context.stop = stop;
+    let script = format!("{OLD}[ $1 = deploy_challenge ] && {{ echo ready; exec sleep 60; }}\nexit 0\n");
+    let lines = Rc::new(RefCell::new(Some(handle)));
+    let sink = move |line: HookLine<'_>| {
+        if line.text == "ready"
+            && let Some(handle) = lines.borrow_mut().take()
+        {
+            handle.stop();
+        }
+    };
+    let hooks =
+        Hooks::start(vec![rig.hook("slow", &script)], rig.context.clone(), Rc::new(sink)).await.unwrap();
+    let certificate = Certificate::new(1, 1);
+    let facts = certificate.facts();
+    let error = hooks.deploy_challenges(&facts, &certificate.answers, hooks.approach()).await.unwrap_err();
+    assert!(error.is_stopped());
+    assert_eq!(error.to_string(), "hook `slow` was stopped at `deploy_challenge`: ready");
+    let error = hooks.deploy_cert("slow", &facts, &Certificate::files(), 1).await.unwrap_err();
+    assert!(error.is_stopped());
+    hooks.clean_challenges(&facts, &certificate.answers).await.unwrap();
+    hooks.exit(&[], Some("interrupted")).await.unwrap();
+    assert_eq!(
+        rig.log("slow")[1..],
+        [
+            "deploy_challenge n0.c1.example token value",
+            "clean_challenge n0.c1.example token value",
+            "exit_hook interrupted"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_goes_away_does_not_take_the_batch_with_it() {
+    let rig = Rig::new();
+    let hooks = rig.start(vec![rig.hook("batch", BATCH)]).await.unwrap();
+    let certificates = certificates(3);
+    let [first, second, third] = certificates.as_slice() else { unreachable!() };
+    let approaches: Vec<_> = certificates.iter().map(|_| hooks.approach()).collect();
+    let [one, two, three] = <[Approach; 3]>::try_from(approaches).unwrap();
+    // The first joins, and is dropped while the batch still waits for the third.
+    let (first_facts, second_facts, third_facts) = (first.facts(), second.facts(), third.facts());
+    let mut gone = Box::pin(hooks.deploy_challenges(&first_facts, &first.answers, one));
+    assert!(futures_util::poll!(&mut gone).is_pending());
+    let mut stays = Box::pin(hooks.deploy_challenges(&second_facts, &second.answers, two));
+    assert!(futures_util::poll!(&mut stays).is_pending());
+    drop(gone);
+    let last = hooks.deploy_challenges(&third_facts, &third.answers, three);
+    let (second, third) = tokio::join!(stays, last);
+    second.unwrap();
+    third.unwrap();
+    assert_eq!(rig.log("batch"), ["deploy_challenge 2 n0.c1.example batch"]);
+}
