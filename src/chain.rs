@@ -242,7 +242,8 @@ fn is_same_key(one: &[u8], other: &[u8]) -> bool {
     if one == other {
         return true;
     }
-    let (Ok((_, one)), Ok((_, other))) = (SubjectPublicKeyInfo::from_der(one), SubjectPublicKeyInfo::from_der(other))
+    let (Ok((_, one)), Ok((_, other))) =
+        (SubjectPublicKeyInfo::from_der(one), SubjectPublicKeyInfo::from_der(other))
     else {
         return false;
     };
@@ -339,7 +340,10 @@ mod tests {
     fn reads_the_leaf() {
         let leaf = Leaf::parse_first(FULLCHAIN.as_bytes()).unwrap();
         assert_eq!(&leaf, Chain::parse(FULLCHAIN).unwrap().leaf());
-        assert_eq!(leaf.names, names(&["a.example.com", "*.a.example.com", "ip:192.0.2.1", "ip:2001:db8::1"]));
+        assert_eq!(
+            leaf.names,
+            names(&["a.example.com", "*.a.example.com", "ip:192.0.2.1", "ip:2001:db8::1"])
+        );
         assert!(!leaf.has_unnamed);
         assert_eq!(leaf.issuer, "Fixture intermediate");
         // The serial number and key identifier of the example in RFC 9773 §4.1.

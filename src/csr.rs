@@ -46,7 +46,9 @@ impl Csr {
         params.distinguished_name = DistinguishedName::new();
         params.subject_alt_names = names.iter().map(alternative_name).collect::<Result<_, _>>()?;
         if must_staple {
-            params.custom_extensions.push(CustomExtension::from_oid_content(MUST_STAPLE, STATUS_REQUEST.to_vec()));
+            params
+                .custom_extensions
+                .push(CustomExtension::from_oid_content(MUST_STAPLE, STATUS_REQUEST.to_vec()));
         }
         let algorithm = match key.key_type() {
             KeyType::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
@@ -142,7 +144,8 @@ fn names(request: &X509CertificationRequest<'_>) -> Result<Vec<Identifier>, CsrE
     for extension in request.requested_extensions().into_iter().flatten() {
         let ParsedExtension::SubjectAlternativeName(alternatives) = extension else { continue };
         for name in &alternatives.general_names {
-            let known = chain::alternative_name(name).ok_or_else(|| CsrError::Name { name: name.to_string() });
+            let known =
+                chain::alternative_name(name).ok_or_else(|| CsrError::Name { name: name.to_string() });
             names.push(known?);
         }
     }
@@ -247,14 +250,16 @@ mod tests {
 
     #[test]
     fn reads_back_what_it_makes_for_every_kind_of_key() {
-        let names = names(&["z.example.com", "*.example.com", "a.example.com", "ip:192.0.2.1", "ip:2001:db8::1"]);
+        let names =
+            names(&["z.example.com", "*.example.com", "a.example.com", "ip:192.0.2.1", "ip:2001:db8::1"]);
         for kind in [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Rsa2048] {
             let key = PrivateKey::generate(kind).unwrap();
             for must_staple in [false, true] {
                 let csr = Csr::new(&names, &key, must_staple).unwrap();
                 let staple = csr.der().windows(5).any(|window| window == STATUS_REQUEST);
                 assert_eq!(staple, must_staple);
-                let read = Csr::from_pem(&format!("Certificate Request:\n  Data:\n{}", csr.to_pem())).unwrap();
+                let read =
+                    Csr::from_pem(&format!("Certificate Request:\n  Data:\n{}", csr.to_pem())).unwrap();
                 assert_eq!(read, csr);
                 assert_eq!((read.names(), read.public_key_der()), (&names[..], key.public_key_der()));
             }

@@ -114,9 +114,7 @@ mod tests {
     #[test]
     fn the_forms_of_one_key_are_one_key() {
         let key = PrivateKey::from_pem(file!("p256.pkcs8.pem")).unwrap();
-        for pem in
-            [file!("p256.sec1.pem"), file!("p256.sec1-parameters.pem"), file!("p256.sec1-bare.pem")]
-        {
+        for pem in [file!("p256.sec1.pem"), file!("p256.sec1-parameters.pem"), file!("p256.sec1-bare.pem")] {
             assert_eq!(PrivateKey::from_pem(pem).unwrap().thumbprint(), key.thumbprint());
         }
         assert_eq!(key.to_pem().expose(), file!("p256.pkcs8.pem"));
