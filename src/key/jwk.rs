@@ -85,17 +85,16 @@ struct Jwk(Value);
 
 impl Jwk {
     fn rsa(&self) -> Result<PrivateKey, KeyError> {
-        let (n, e) = (self.number("n")?, self.number("e")?);
-        let (d, p, q) = (self.number("d")?, self.number("p")?, self.number("q")?);
-        let (dp, dq, qi) = (self.number("dp")?, self.number("dq")?, self.number("qi")?);
+        let (modulus, exponent) = (self.number("n")?, self.number("e")?);
+        let [d, p, q, dp, dq, qi] = ["d", "p", "q", "dp", "dq", "qi"].map(|member| self.number(member));
         let pair = rsa::KeyPair::from_components(&KeyPairComponents {
-            public_key: PublicKeyComponents { n: without_zeros(&n), e: without_zeros(&e) },
-            d: d.as_slice(),
-            p: p.as_slice(),
-            q: q.as_slice(),
-            dP: dp.as_slice(),
-            dQ: dq.as_slice(),
-            qInv: qi.as_slice(),
+            public_key: PublicKeyComponents { n: without_zeros(&modulus), e: without_zeros(&exponent) },
+            d: d?.as_slice(),
+            p: p?.as_slice(),
+            q: q?.as_slice(),
+            dP: dp?.as_slice(),
+            dQ: dq?.as_slice(),
+            qInv: qi?.as_slice(),
         })?;
         PrivateKey::from_rsa(pair)
     }
