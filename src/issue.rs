@@ -111,7 +111,7 @@ impl Issuing<'_, '_> {
         if order.status == OrderStatus::Invalid {
             return Ok(None);
         }
-        self.tell(Event::Resumed { name: self.job.name });
+        self.tell(&Event::Resumed { name: self.job.name });
         Ok(Some(order))
     }
 
@@ -176,12 +176,11 @@ impl Issuing<'_, '_> {
             return Ok((CertificateKey::Foreign, csr.clone()));
         }
         let kept = if job.settings.reuse_key { self.lease.existing_key().await? } else { None };
-        let (source, key) = match kept {
-            Some(pem) => (CertificateKey::Kept, PrivateKey::from_pem(pem.expose())?),
-            None => {
-                let key = new_key(job.settings).await?;
-                (CertificateKey::New(key.to_pem()), key)
-            }
+        let (source, key) = if let Some(pem) = kept {
+            (CertificateKey::Kept, PrivateKey::from_pem(pem.expose())?)
+        } else {
+            let key = new_key(job.settings).await?;
+            (CertificateKey::New(key.to_pem()), key)
         };
         // RFC 8555 §11.1: the account's key must never be a certificate's.
         if key.public_key_der() == job.account.key().public_key_der() {
@@ -214,11 +213,11 @@ impl Issuing<'_, '_> {
     /// certificate is worth having all the same.
     async fn clean(&self, deployed: Vec<Owed>) -> Vec<Owed> {
         let cleaner = Cleaner { hooks: self.job.hooks, responder: self.job.responder };
-        let cleaned = cleaner.clean(&self.job.facts, deployed).await;
-        for error in &cleaned.errors {
-            self.tell(Event::CleaningFailed { name: self.job.name, error });
+        let outcome = cleaner.clean(&self.job.facts, deployed).await;
+        for error in &outcome.errors {
+            self.tell(&Event::CleaningFailed { name: self.job.name, error });
         }
-        cleaned.still_owed
+        outcome.still_owed
     }
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
         let authorizations = self.job.account.authorizations(order).await?;
@@ -242,7 +241,7 @@ impl Issuing<'_, '_> {
     }
 
     fn owed(&self, pending: &[Pending]) -> Vec<Owed> {
-        let hooks = self.job.hooks.wanting(Operation::DeployChallenge);
+        let hooks = self.job.hooks.wanting(Operation::DeployChallenge, &self.job.facts);
         let challenge = self.job.settings.challenge.as_str();
         let owe = |pending: &Pending| Owed {
             challenge: challenge.to_owned(),
@@ -347,7 +346,7 @@ impl Issuing<'_, '_> {
             offered.push(chain.last_issuer().to_owned());
         }
         // The order is spent and the certificate is good: keep it rather than none.
-        self.tell(Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
+        self.tell(&Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
         Ok(default)
     }
 
@@ -357,11 +356,11 @@ impl Issuing<'_, '_> {
         let intent = self.lease.record.intent.clone().ok_or(IssueError::RequestLost)?;
         let csr = intent.csr.as_deref().ok_or(IssueError::RequestLost)?;
         self.lease.stage(intent.timestamp, &intent.key, csr, chain).await?;
-        let destinations = self.job.hooks.destinations();
+        let destinations = self.job.hooks.wanting(Operation::DeployCert, &self.job.facts);
         let now = self.job.now.unix_timestamp();
         self.lease.record.stage(intent.timestamp, intent.key.source(), destinations, now);
         self.lease.record.settings = Some(self.job.settings.fingerprint());
-        if !self.job.hooks.wants(Operation::SyncCert) {
+        if self.job.hooks.wanting(Operation::SyncCert, &self.job.facts).is_empty() {
             self.lease.record.decide_switch();
         }
         self.save().await
@@ -387,11 +386,11 @@ impl Issuing<'_, '_> {
     }
 
     fn phase(&self, phase: Phase) {
-        self.tell(Event::Phase { name: self.job.name, phase });
+        self.tell(&Event::Phase { name: self.job.name, phase });
     }
 
-    fn tell(&self, event: Event<'_>) {
-        self.job.reporter.event(&event);
+    fn tell(&self, event: &Event<'_>) {
+        self.job.reporter.event(event);
     }
 }
 

@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn owed(value: &str, hook: &str) -> Owed {
-        let answer = OwedAnswer {
+        let answer = Answer {
             identifier: "a.example".to_owned(),
             token: "token".to_owned(),
             value: value.to_owned(),

@@ -316,7 +316,7 @@ mod tests {
     const NOW: OffsetDateTime = time::macros::datetime!(2027-01-10 12:00 UTC);
 
     fn at(now: OffsetDateTime) -> Circumstances {
-        Circumstances { now, cadence: Duration::from_secs(86_400), force: false, backoff: true }
+        Circumstances { now, cadence: Duration::from_hours(24), force: false, backoff: true }
     }
 
     fn names(text: &str) -> Vec<Identifier> {
@@ -346,8 +346,13 @@ mod tests {
     fn decide_for(declared: &str, loaded: &Loaded, circumstances: Circumstances) -> Step {
         let names = names(declared);
         let name = CertName::try_from(&names[0]).unwrap();
-        let subject =
-            Subject { name: &name, names: &names, loaded, renew_before: None, destinations: &["vault".to_owned()] };
+        let subject = Subject {
+            name: &name,
+            names: &names,
+            loaded,
+            renew_before: None,
+            destinations: &["vault".to_owned()],
+        };
         decide(&subject, circumstances)
     }
 
@@ -384,7 +389,8 @@ mod tests {
 
     #[test]
     fn renews_at_a_third_of_the_lifetime_and_at_half_of_a_short_one() {
-        let cases = [(90, 31, Action::Keep), (90, 30, Action::Renew), (6, 4, Action::Keep), (6, 3, Action::Renew)];
+        let cases =
+            [(90, 31, Action::Keep), (90, 30, Action::Renew), (6, 4, Action::Keep), (6, 3, Action::Renew)];
         for (lifetime, left, expected) in cases {
             let loaded = stored("a.example", Span::days(lifetime), Span::days(left));
             assert_eq!(reason("a.example", &loaded).0, expected, "{left} of {lifetime} days left");
@@ -418,7 +424,7 @@ mod tests {
         assert_eq!(step.action, Action::Renew);
         assert_eq!(step.because, Because::NextRunTooLate { due: NOW + Span::hours(23) });
         assert_eq!(step.replaces.as_deref(), Some("aki.serial"));
-        let hourly = Circumstances { cadence: Duration::from_secs(3600), ..at(NOW) };
+        let hourly = Circumstances { cadence: Duration::from_hours(1), ..at(NOW) };
         assert_eq!(decide_for("a.example", &loaded, hourly).action, Action::Keep);
     }
 
@@ -440,7 +446,7 @@ mod tests {
             name: &name,
             names: &declared,
             loaded: &loaded,
-            renew_before: Some(Duration::from_secs(days * 86_400)),
+            renew_before: Some(Duration::from_hours(days * 24)),
             destinations: &[],
         };
         assert_eq!(decide(&rule(10), at(NOW)).action, Action::Keep);
@@ -500,7 +506,10 @@ mod tests {
         assert_eq!(reason("a.example", &loaded).1, "an earlier run was cut off");
         loaded.record.staged =
             Some(Staged { timestamp: 1, key: crate::ledger::KeySource::New, switch: true });
-        assert_eq!(reason("a.example", &loaded), (Action::Resume, "new files wait to be put in place".to_owned()));
+        assert_eq!(
+            reason("a.example", &loaded),
+            (Action::Resume, "new files wait to be put in place".to_owned())
+        );
     }
 
     #[test]
@@ -532,7 +541,7 @@ mod tests {
             if ahead {
                 window(&mut loaded, NOW + Span::days(chosen));
             }
-            let cadence = Duration::from_secs(cadence * 86_400);
+            let cadence = Duration::from_hours(cadence * 24);
             let step = decide_for("a.example", &loaded, Circumstances { cadence, ..at(NOW) });
             if step.action == Action::Keep {
                 let not_after = loaded.stored.as_ref().unwrap().leaf.not_after;

@@ -270,7 +270,7 @@ fn goes_up_and_down_by_hand() {
 
 #[test]
 fn runs_are_measured_traced_and_broken() {
-    let test = Test::new();
+    let test = Test::new().args(["--version"]);
     let (output, measured) = test.run_measured();
     output.code(0);
     assert!(measured.cpu > Duration::ZERO || measured.wall > Duration::ZERO, "{measured:?}");

@@ -22,9 +22,10 @@ use crate::store::files::{Accounts, FileStore, blocking, layout, lease};
 /// # Errors
 /// The certificate directory cannot be listed.
 pub async fn run(gathered: &Gathered, delete: bool) -> Result<ExitCode, Error> {
-    let superseded = match delete {
-        true => Superseded::Delete,
-        false => Superseded::Archive(gathered.config.base_dir.join("archive")),
+    let superseded = if delete {
+        Superseded::Delete
+    } else {
+        Superseded::Archive(gathered.config.base_dir.join("archive"))
     };
     let cleanup = cleanup(gathered.files(), gathered.accounts(), &superseded).await.map_err(store_error)?;
     let reporter = &gathered.reporter;
@@ -124,9 +125,7 @@ impl Cleanup {
             serde_json::json!({ "done": done, "certificate": certificate, "file": file })
         };
         let held = |(name, holder): &(String, String)| serde_json::json!({ "name": name, "holder": holder });
-        let failed = |(name, error): &(String, StoreError)| {
-            serde_json::json!({ "name": name, "problem": error.to_string() })
-        };
+        let failed = |(name, error): &(String, StoreError)| serde_json::json!({ "name": name, "problem": error.to_string() });
         serde_json::json!({
             "version": 1,
             "done": self.done.iter().map(tidied).collect::<Vec<_>>(),

@@ -22,7 +22,7 @@ pub struct HookOptions {
 }
 
 /// How long one call may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Tests a hook.
 ///

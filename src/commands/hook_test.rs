@@ -359,6 +359,7 @@ impl Tester<'_> {
             ca: "https://ca.invalid/directory",
             attempt: 1,
             owner: None,
+            hooks: None,
         };
         self.trials.call(call, Some(&facts), extra).await
     }

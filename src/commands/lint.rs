@@ -62,8 +62,7 @@ pub fn list(reporter: &Reporter) {
 fn findings(gathered: &Gathered) -> Vec<Diagnostic> {
     let config = &gathered.config;
     let hooks: Vec<Hook<'_>> = config.hooks.iter().map(look_at).collect();
-    let settings: Vec<_> =
-        gathered.entries().iter().map(|entry| config.certificate(&entry.name)).collect();
+    let settings: Vec<_> = gathered.entries().iter().map(|entry| config.certificate(&entry.name)).collect();
     let subjects: Vec<Subject<'_>> = gathered
         .entries()
         .iter()

@@ -22,9 +22,9 @@ use std::rc::Rc;
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
-use crate::config::Resolved;
-use crate::error::{Error, ExitCode};
 use crate::config::Format;
+use crate::config::{DomainsSource, Resolved};
+use crate::error::{Error, ExitCode};
 use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
@@ -81,8 +81,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             config.backoff &= !typed.ignore_backoff;
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&typed.selection.only)?;
-            let options =
-                run::RunOptions { force: typed.force, strict: typed.strict, deliver_only: false };
+            let options = run::RunOptions { force: typed.force, strict: typed.strict, deliver_only: false };
             run::run(&gathered, options).await
         }
         Command::Deliver(deliver) => {
@@ -91,6 +90,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             run::run(&gathered, run::RunOptions { deliver_only: true, ..Default::default() }).await
         }
         Command::Issue(issue) => {
+            config.domains = DomainsSource::Arguments { names: issue.names, alias: issue.alias };
             let gathered = Gathered::with_list(config, reporter)?;
             run::run(&gathered, run::RunOptions { force: issue.force, ..Default::default() }).await
         }

@@ -68,9 +68,8 @@ pub(super) async fn steps(gathered: &Gathered, force: bool) -> Result<Vec<Step>,
 
 fn to_text(steps: &[Step], all: bool) -> String {
     let shown = steps.iter().filter(|step| all || step.action != Action::Keep);
-    let row = |step: &Step| {
-        vec![step.action.as_str().to_owned(), step.name.to_string(), step.because.to_string()]
-    };
+    let row =
+        |step: &Step| vec![step.action.as_str().to_owned(), step.name.to_string(), step.because.to_string()];
     let mut text = table(&shown.map(row).collect::<Vec<_>>());
     let actions = [Action::Issue, Action::Renew, Action::Resume, Action::Deliver, Action::Wait, Action::Keep];
     let counted = actions.iter().map(|action| {
@@ -99,4 +98,3 @@ fn to_json(steps: &[Step], refused: usize) -> serde_json::Value {
         "certificates": steps.iter().map(certificate).collect::<Vec<_>>(),
     })
 }
-

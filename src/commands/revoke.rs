@@ -36,7 +36,8 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
         Some(name) => {
             let loaded = gathered.store().load(name).await.map_err(store_error)?;
             // `stored_name` saw it a moment ago.
-            let paths = loaded.stored.map(|stored| stored.paths).ok_or_else(|| Error::config(unknown(options)))?;
+            let paths =
+                loaded.stored.map(|stored| stored.paths).ok_or_else(|| Error::config(unknown(options)))?;
             read(&paths.cert)?
         }
         None => read(Path::new(&options.what))?,
@@ -48,16 +49,13 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     };
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let der = &chain.leaf_der().map_err(Error::config)?;
-    match &options.key {
-        Some(key) => {
-            let key = PrivateKey::from_pem(key).map_err(Error::config)?;
-            let client = authorities.client(&settings.ca).await.map_err(AuthorityError::into_error)?;
-            client.revoke_with_certificate_key(der, &key, options.reason).await.map_err(acme_error)?;
-        }
-        None => {
-            let account = authorities.existing(&settings.ca).await.map_err(AuthorityError::into_error)?;
-            account.revoke(der, options.reason).await.map_err(acme_error)?;
-        }
+    if let Some(key) = &options.key {
+        let key = PrivateKey::from_pem(key).map_err(Error::config)?;
+        let client = authorities.client(&settings.ca).await.map_err(AuthorityError::into_error)?;
+        client.revoke_with_certificate_key(der, &key, options.reason).await.map_err(acme_error)?;
+    } else {
+        let account = authorities.existing(&settings.ca).await.map_err(AuthorityError::into_error)?;
+        account.revoke(der, options.reason).await.map_err(acme_error)?;
     }
     gathered.reporter.event(&Event::Notice(&format!("{}: revoked", options.what)));
     if let Some(name) = &stored {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
-use crate::error::{Error, ExitCode};
 use crate::config::HookSequence;
-use crate::hook::{HookContext, HookLine, Hooks, LineSink, Sequence, Stop};
+use crate::error::{Error, ExitCode};
+use crate::hook::{HookContext, HookLine, Hooks, LineSink, Operation, Sequence, Stop};
 use crate::report::{Event, Summary};
 use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
 use crate::store::Store;
@@ -50,7 +50,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     let rehearsal = Rehearsal::new(gathered.store());
     let store: &dyn Store = if config.dry_run { &rehearsal } else { gathered.store() };
     let hooks = start_hooks(gathered, "sign_domains", &stop).await?;
-    let destinations = hooks.destinations().into_iter().map(ToOwned::to_owned).collect();
+    let destinations = hooks.wanting_ever(Operation::DeployCert);
     let runner = Runner {
         config,
         store,

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Facts, Hooks, Stop};
 use crate::identifier::CertName;
 use crate::issue::{self, Job};
-use crate::runner::{Authorities, AuthorityError, Responders, Signals, issue_error, store_error};
+use crate::runner::{Authorities, AuthorityError, Responders, Signals, hook_error, issue_error, store_error};
 use crate::store::transient::Transient;
 use crate::store::{Lease, LeaseOutcome};
 
@@ -23,6 +23,7 @@ pub async fn sign_csr(gathered: &Gathered, pem: &str) -> Result<ExitCode, Error>
     let csr = Csr::from_pem(pem).map_err(Error::config)?;
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let hooks = start_hooks(gathered, "sign_csr", &stop).await?;
+    hooks.ready().await.map_err(|error| hook_error(&error))?;
     let signed = sign(gathered, &csr, &hooks, &stop).await;
     if let Some(code) = signals.exit_code() {
         return Ok(code);
@@ -79,8 +80,9 @@ async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Res
 /// The same request has the same name, so that a later run goes on with the order of one that was killed.
 fn name_of(csr: &Csr) -> Result<CertName, Error> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, csr.der());
-    let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sign-csr/{hex}").parse().map_err(Error::failed)
+    // Half of it: 128 bits are as unique as a file name needs.
+    let half: [u8; 16] = std::array::from_fn(|index| digest.as_ref()[index]);
+    format!("sign-csr/{:032x}", u128::from_be_bytes(half)).parse().map_err(Error::failed)
 }
 
 fn facts<'a>(name: &'a CertName, csr: &'a Csr, settings: &'a CertificateSettings) -> Facts<'a> {
@@ -93,6 +95,7 @@ fn facts<'a>(name: &'a CertName, csr: &'a Csr, settings: &'a CertificateSettings
         ca: settings.ca.directory.as_str(),
         owner: settings.owner.as_deref(),
         attempt: 1,
+        hooks: Some(&settings.hooks),
     }
 }
 

@@ -47,7 +47,8 @@ fn row(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> Vec<String> {
 fn state(step: &Step, record: &Record) -> String {
     let mut parts = vec![format!("{}: {}", step.action.as_str(), step.because)];
     if !record.owed_cleaning.is_empty() {
-        let names: Vec<&str> = record.owed_cleaning.iter().map(|owed| owed.answer.identifier.as_str()).collect();
+        let names: Vec<&str> =
+            record.owed_cleaning.iter().map(|owed| owed.answer.identifier.as_str()).collect();
         parts.push(format!("challenges to clean: {}", List(&names)));
     }
     parts.join("; ")

@@ -200,6 +200,20 @@ impl Config {
     pub fn certificate(&self, name: &CertName) -> CertificateSettings {
         self.certificates.settings(name)
     }
+
+    /// The settings of a certificate that nothing particular is said about.
+    #[must_use]
+    pub fn everywhere(&self) -> CertificateSettings {
+        let mut settings = self.certificates.base.clone();
+        settings.apply(&self.certificates.above);
+        settings
+    }
+
+    /// How long it is from one run to the next: a day, if nobody says otherwise.
+    #[must_use]
+    pub fn cadence(&self) -> Duration {
+        self.cadence.unwrap_or(Duration::from_hours(24))
+    }
 }
 
 /// The file that is shipped to be copied.

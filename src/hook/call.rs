@@ -74,7 +74,8 @@ pub(super) struct Hook {
     pub(super) shared: Rc<Shared>,
     pub(super) settings: HookSettings,
     program: Program,
-    announced: Option<Capabilities>,
+    /// What it answered to the probe; unset until it was probed.
+    announced: OnceCell<Option<Capabilities>>,
     /// What every call sees, before the facts of the call.
     environment: HashMap<OsString, OsString>,
     withheld: Vec<String>,
@@ -96,7 +97,7 @@ impl Hook {
         Ok(Self {
             shared: Rc::clone(shared),
             program,
-            announced: None,
+            announced: OnceCell::new(),
             environment: environment::base(&settings, context),
             withheld: environment::withheld(&settings, context),
             turn: Semaphore::new(1),
@@ -112,35 +113,52 @@ impl Hook {
     }
 
     pub(super) fn announced(&self) -> Option<&Capabilities> {
-        self.announced.as_ref()
+        self.announced.get().and_then(Option::as_ref)
+    }
+
+    /// Whether it may be called although nothing is due: then it is probed when the run begins, else when there is
+    /// work, so that a run with nothing to do starts no process.
+    pub(super) fn serves_every_run(&self) -> bool {
+        use Operation::{ExitHook, GenerateCsr, StartupHook, UnchangedCert};
+        let every_run = [StartupHook, GenerateCsr, UnchangedCert, ExitHook];
+        let configured = self.settings.operations.as_ref();
+        configured.is_none_or(|list| list.iter().any(|operation| every_run.contains(operation)))
     }
 
     pub(super) fn wants(&self, operation: Operation) -> bool {
+        // A dry run stores nothing, so there is nothing to deliver.
+        if self.shared.context.dry_run && operation.is_delivery() {
+            return false;
+        }
         let configured = self.settings.operations.as_ref();
         configured.is_none_or(|list| list.contains(&operation))
-            && self.announced.as_ref().is_none_or(|said| said.wants(operation))
+            && self.announced().is_none_or(|said| said.wants(operation))
     }
 
     /// How many challenges it is given in one call: what it announces, or less where that is configured. A batch is only
     /// for hooks that announce it.
     pub(super) fn chaining(&self) -> Chaining {
-        match (&self.announced, self.settings.chain) {
+        match (self.announced(), self.settings.chain) {
             (Some(said), Some(configured)) => said.challenges.min(configured),
             (Some(said), None) => said.challenges,
             (None, configured) => configured.unwrap_or_default().min(Chaining::Certificate),
         }
     }
 
-    /// Sends the probe and learns what the hook announces.
-    pub(super) async fn probe(&mut self) -> Result<(), HookError> {
-        self.announced = self.send_probe(None).await?;
+    /// Sends the probe, once, and learns what the hook announces.
+    pub(super) async fn probe(&self) -> Result<(), HookError> {
+        if self.shared.context.probe && self.announced.get().is_none() {
+            let announced = self.send_probe(None).await?;
+            // Set already only if two probes ran at once, and then to the same.
+            let _ = self.announced.set(announced);
+        }
         Ok(())
     }
 
     /// dehydrated probes again for every line; hooks may set things up in it.
     pub(super) async fn probe_for_line(&self, facts: &Facts<'_>) -> Result<(), HookError> {
         let context = &self.shared.context;
-        if context.sequence == Sequence::Strict && context.probe && self.announced.is_none() {
+        if context.sequence == Sequence::Strict && context.probe && self.announced().is_none() {
             self.send_probe(Some(facts)).await?;
         }
         Ok(())
@@ -206,7 +224,7 @@ impl Hook {
 
     /// Waits until a call of this hook may begin.
     pub(super) async fn turn(&self) -> Turn<'_> {
-        let parallel = self.announced.as_ref().is_some_and(|said| said.parallel);
+        let parallel = self.announced().is_some_and(|said| said.parallel);
         // Neither semaphore is ever closed, so that both always give.
         let own = if parallel { None } else { self.turn.acquire().await.ok() };
         Turn { _own: own, _slot: self.shared.slots.acquire().await.ok() }

@@ -79,7 +79,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Finds every hook and probes it.
+    /// Finds every hook, and probes those that are called in every run; the others are probed by [`Hooks::ready`].
     ///
     /// # Errors
     /// When one is missing, not executable, fails at the probe, or announces nonsense. Of several missing ones all are
@@ -93,14 +93,22 @@ impl Hooks {
         let found = settings.into_iter().map(|settings| Hook::find(settings, &shared));
         let (found, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
         HookError::all(missing.into_iter().filter_map(Result::err).collect())?;
-        let mut hooks = Vec::new();
-        for mut hook in found.into_iter().flatten() {
-            if shared.context.probe {
-                hook.probe().await?;
-            }
-            hooks.push(Rc::new(hook));
+        let hooks: Vec<_> = found.into_iter().flatten().map(Rc::new).collect();
+        for hook in hooks.iter().filter(|hook| hook.serves_every_run()) {
+            hook.probe().await?;
         }
         Ok(Self { hooks })
+    }
+
+    /// Probes the hooks that are called only when there is work: there is some.
+    ///
+    /// # Errors
+    /// When one fails at the probe, or announces nonsense.
+    pub async fn ready(&self) -> Result<(), HookError> {
+        for hook in &self.hooks {
+            hook.probe().await?;
+        }
+        Ok(())
     }
 
     /// Whether any hook is to be called for this operation.
@@ -109,23 +117,22 @@ impl Hooks {
         self.hooks.iter().any(|hook| hook.wants(operation))
     }
 
-    /// The names of the hooks that are called for this operation, in order.
+    /// Whether a hook of that name is part of this run.
     #[must_use]
-    pub fn wanting(&self, operation: Operation) -> Vec<&str> {
-        self.hooks.iter().filter(|hook| hook.wants(operation)).map(|hook| hook.name()).collect()
+    pub fn has(&self, name: &str) -> bool {
+        self.hooks.iter().any(|hook| hook.name() == name)
     }
 
-    /// To whom certificates are delivered: the hooks that are called for `deploy_cert`.
+    /// The names of the hooks that are called for this operation of a certificate, in order.
     #[must_use]
-    pub fn destinations(&self) -> Vec<&str> {
-        self.wanting(Operation::DeployCert)
+    pub fn wanting<'h>(&'h self, operation: Operation, facts: &'h Facts<'_>) -> Vec<&'h str> {
+        self.hooks_of(operation, Some(facts)).map(|hook| hook.name()).collect()
     }
 
-    /// Whether every hook that deploys challenges returns only when the CA can see them.
+    /// The names of the hooks that are called for this operation of any certificate, in order.
     #[must_use]
-    pub fn visible_on_return(&self) -> bool {
-        let mut deploying = self.hooks.iter().filter(|hook| hook.wants(Operation::DeployChallenge));
-        deploying.all(|hook| hook.announced().is_some_and(|said| said.visible_on_return))
+    pub fn wanting_ever(&self, operation: Operation) -> Vec<String> {
+        self.hooks_of(operation, None).map(|hook| hook.name().to_owned()).collect()
     }
 
     /// `startup_hook`: a run begins.
@@ -133,7 +140,7 @@ impl Hooks {
     /// # Errors
     /// The first failure; later hooks are not called.
     pub async fn startup(&self) -> Result<(), HookError> {
-        for hook in self.hooks_for(Operation::StartupHook) {
+        for hook in self.hooks_of(Operation::StartupHook, None) {
             hook.call(&HookCall::StartupHook, None, &[]).await?;
         }
         Ok(())
@@ -148,7 +155,7 @@ impl Hooks {
         let changed = [(env::CHANGED, names.join(" "))];
         let call = HookCall::ExitHook { error: error.map(environment::as_argument) };
         let mut failures = Vec::new();
-        for hook in self.hooks_for(Operation::ExitHook) {
+        for hook in self.hooks_of(Operation::ExitHook, None) {
             failures.extend(hook.call(&call, None, &changed).await.err());
         }
         HookError::all(failures)
@@ -166,7 +173,7 @@ impl Hooks {
             certdir: certdir.display().to_string(),
             names: facts.names.iter().map(ToString::to_string).collect(),
         };
-        for hook in &self.hooks {
+        for hook in self.hooks.iter().filter(|hook| facts.uses(hook.name())) {
             hook.probe_for_line(facts).await?;
             if !hook.wants(Operation::GenerateCsr) {
                 continue;
@@ -205,7 +212,7 @@ impl Hooks {
     ) -> Result<(), HookError> {
         for (index, hook) in self.hooks.iter().enumerate() {
             let coming = approach.take(index);
-            if hook.wants(Operation::DeployChallenge) {
+            if hook.wants(Operation::DeployChallenge) && facts.uses(hook.name()) {
                 challenge::deploy(hook, facts, answers, coming).await?;
             }
         }
@@ -217,7 +224,7 @@ impl Hooks {
     /// # Errors
     /// All failures; every answer is tried with every hook. [`HookError::hooks`] tells who still owes it.
     pub async fn clean_challenges(&self, facts: &Facts<'_>, answers: &[Answer]) -> Result<(), HookError> {
-        self.clean_challenges_of(&self.wanting(Operation::CleanChallenge), facts, answers).await
+        self.clean_challenges_of(&self.wanting(Operation::CleanChallenge, facts), facts, answers).await
     }
 
     /// The same by the named hooks alone: what an earlier run left. Names that belong to no hook of this run are passed
@@ -232,7 +239,7 @@ impl Hooks {
         answers: &[Answer],
     ) -> Result<(), HookError> {
         let mut failures = Vec::new();
-        for hook in self.hooks_for(Operation::CleanChallenge) {
+        for hook in self.hooks_of(Operation::CleanChallenge, None) {
             if hooks.contains(&hook.name()) {
                 failures.extend(challenge::clean(hook, facts, answers).await.err());
             }
@@ -253,7 +260,7 @@ impl Hooks {
         let response = environment::as_argument(response);
         let call = HookCall::InvalidChallenge { domain: name.to_string(), response };
         let mut failures = Vec::new();
-        for hook in self.hooks_for(Operation::InvalidChallenge) {
+        for hook in self.hooks_of(Operation::InvalidChallenge, Some(facts)) {
             failures.extend(hook.call(&call, Some(facts), &[]).await.err());
         }
         HookError::all(failures)
@@ -272,7 +279,7 @@ impl Hooks {
             chain: path(files.chain),
             csr: path(files.csr),
         };
-        for hook in self.hooks_for(Operation::SyncCert) {
+        for hook in self.hooks_of(Operation::SyncCert, Some(facts)) {
             hook.call(&call, Some(facts), &[]).await?;
         }
         Ok(())
@@ -347,18 +354,24 @@ impl Hooks {
             headers: environment::as_argument(headers),
         };
         let mut failures = Vec::new();
-        for hook in self.hooks_for(Operation::RequestFailure) {
+        for hook in self.hooks_of(Operation::RequestFailure, facts) {
             failures.extend(hook.call(&call, facts, &[]).await.err());
         }
         HookError::all(failures)
     }
 
-    fn hooks_for(&self, operation: Operation) -> impl Iterator<Item = &Rc<Hook>> {
-        self.hooks.iter().filter(move |hook| hook.wants(operation))
+    /// The hooks that are called for an operation, of a certificate or of the run.
+    fn hooks_of<'h>(
+        &'h self,
+        operation: Operation,
+        facts: Option<&'h Facts<'_>>,
+    ) -> impl Iterator<Item = &'h Rc<Hook>> {
+        let given = move |hook: &Hook| facts.is_none_or(|facts| facts.uses(hook.name()));
+        self.hooks.iter().filter(move |hook| hook.wants(operation) && given(hook))
     }
 
     fn destination(&self, name: &str, operation: Operation) -> Result<&Rc<Hook>, HookError> {
-        let hook = self.hooks_for(operation).find(|hook| hook.name() == name);
+        let hook = self.hooks_of(operation, None).find(|hook| hook.name() == name);
         hook.ok_or_else(|| HookError::NoSuchHook { hook: name.to_owned(), operation })
     }
 }

@@ -111,9 +111,16 @@ pub struct Facts<'a> {
     pub attempt: u32,
     /// Who owns it.
     pub owner: Option<&'a str>,
+    /// The names of the hooks it is given to; `None`: all of the run.
+    pub hooks: Option<&'a [String]>,
 }
 
 impl Facts<'_> {
+    /// Whether the certificate is given to the hook of this name.
+    pub(super) fn uses(&self, hook: &str) -> bool {
+        self.hooks.is_none_or(|hooks| hooks.iter().any(|name| name == hook))
+    }
+
     /// The first name as hooks get it, dehydrated's "primary".
     pub(super) fn primary(&self) -> String {
         self.names.first().map(ToString::to_string).unwrap_or_default()

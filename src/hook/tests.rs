@@ -110,6 +110,7 @@ impl Certificate {
             ca: "https://ca.example/directory",
             attempt: 1,
             owner: None,
+            hooks: None,
         }
     }
 
@@ -410,7 +411,7 @@ async fn only_what_is_wanted_is_called() {
     let hooks = rig.start(vec![settings]).await.unwrap();
     assert!(hooks.wants(Operation::ExitHook));
     assert!(!hooks.wants(Operation::StartupHook) && !hooks.wants(Operation::DeployCert));
-    assert!(hooks.destinations().is_empty());
+    assert!(hooks.wanting_ever(Operation::DeployCert).is_empty());
     hooks.startup().await.unwrap();
     hooks.exit(&["a".parse().unwrap()], Some("")).await.unwrap();
     assert_eq!(rig.log("some")[1..], ["exit_hook "]);

@@ -310,9 +310,10 @@ mod tests {
         let order = Order { grace: Duration::from_mins(1), ..order(scripts.program(script)) };
         let outcome = run(order, &stop, Output::new(&redaction, &show)).await.unwrap();
         assert_eq!(outcome.status, Status::Stopped);
-        // Between them some shells report the end of their `sleep`.
+        // Some shells also report the end of their `sleep`, on the other stream and so in no particular place.
         let lines = lines.into_inner();
-        assert_eq!((lines[0].as_str(), lines.last().unwrap().as_str()), ("ready", "cleaned"));
+        assert_eq!(lines[0], "ready");
+        assert!(lines.iter().any(|line| line == "cleaned"), "{lines:?}");
     }
 
     #[tokio::test]

@@ -62,13 +62,7 @@ impl Cleaner<'_> {
     }
 
     /// Cleans answers that were deployed by the same hooks.
-    async fn clean_alike(
-        &self,
-        facts: &Facts<'_>,
-        hooks: &[String],
-        owed: Vec<Owed>,
-        cleaned: &mut Cleaned,
-    ) {
+    async fn clean_alike(&self, facts: &Facts<'_>, hooks: &[String], owed: Vec<Owed>, cleaned: &mut Cleaned) {
         let answers: Vec<Answer> = owed.iter().map(|owed| owed.answer.clone()).collect();
         let responded = self.responder.clean(facts.challenge, &answers);
         let here: Vec<&str> = hooks.iter().map(String::as_str).filter(|hook| self.hooks.has(hook)).collect();

@@ -118,9 +118,15 @@ impl IssueError {
     #[must_use]
     pub fn spends_the_order(&self) -> bool {
         match self {
-            Self::Chain(_) | Self::ChallengeNotOffered { .. } | Self::ChallengeUnknown { .. } => true,
-            Self::AccountKey | Self::Csr(_) => true,
-            Self::Invalid(_) | Self::OrderInvalid { .. } | Self::RequestLost | Self::Url(_) => true,
+            Self::AccountKey
+            | Self::Chain(_)
+            | Self::ChallengeNotOffered { .. }
+            | Self::ChallengeUnknown { .. }
+            | Self::Csr(_)
+            | Self::Invalid(_)
+            | Self::OrderInvalid { .. }
+            | Self::RequestLost
+            | Self::Url(_) => true,
             Self::Acme(error) => error.problem().is_some() && !error.is_rate_limited(),
             _ => false,
         }

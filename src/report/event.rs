@@ -150,8 +150,7 @@ impl Event<'_> {
     pub(super) fn verbosity(&self) -> Verbosity {
         match self {
             Self::Phase { .. } | Self::Unchanged(_) => Verbosity::Verbose,
-            Self::Request { .. } => Verbosity::Requests,
-            Self::Finished(_) => Verbosity::Requests,
+            Self::Request { .. } | Self::Finished(_) => Verbosity::Requests,
             _ => Verbosity::Normal,
         }
     }
@@ -207,8 +206,10 @@ impl Event<'_> {
             Self::Started(step) => format!("{}: {}: {}", step.name, step.action.as_str(), step.because),
             Self::Unchanged(step) => format!("{}: unchanged, {}", step.name, step.because),
             Self::Waiting(step) => format!("{}: waiting, {}", step.name, step.because),
-            Self::ChainNotOffered { .. } | Self::CleaningFailed { .. } | Self::Failed { .. } => return None,
-            Self::Finished(_) => return None,
+            Self::ChainNotOffered { .. }
+            | Self::CleaningFailed { .. }
+            | Self::Failed { .. }
+            | Self::Finished(_) => return None,
         })
     }
 }

@@ -130,23 +130,23 @@ impl<'a> Authorities<'a> {
                 IpVersion::V6 => crate::acme::Family::V6,
             }),
             proxy: match &network.proxy {
-                Proxy::Url(url) => Some(url.to_string()),
+                Proxy::Url(url) => Some(url.clone()),
                 _ => None,
             },
             no_proxy: network.proxy == Proxy::None,
             request_timeout: network.request_timeout,
             in_flight: network.in_flight,
-            observer: self.observer(),
+            observer: Some(self.observer()),
             ..ClientOptions::default()
         };
         Ok(Client::connect(&ca.directory, options).await?)
     }
 
     /// Notes failures for the hooks, and with `-vv` prints every exchange.
-    fn observer(&self) -> Option<Observer> {
+    fn observer(&self) -> Observer {
         let failed = Rc::clone(&self.failed_requests);
         let reporter = (self.reporter.verbosity() >= Verbosity::Requests).then(|| Rc::clone(self.reporter));
-        Some(Rc::new(move |exchange: &Exchange<'_>| {
+        Rc::new(move |exchange: &Exchange<'_>| {
             if let Some(reporter) = &reporter {
                 reporter.event(&Event::Request {
                     method: exchange.method,
@@ -167,7 +167,7 @@ impl<'a> Authorities<'a> {
                     headers: exchange.headers.iter().map(header).collect::<Vec<_>>().join("\n"),
                 });
             }
-        }))
+        })
     }
 
     async fn sign_in(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
@@ -230,21 +230,25 @@ impl<'a> Authorities<'a> {
             let terms = client.directory().meta.terms_of_service.clone();
             return Err(AuthorityError::TermsNotAccepted { ca: directory.to_owned(), terms });
         }
-        let made = match &settings.key_file {
-            Some(path) => read_key(path)?,
-            None => {
-                let kind = settings.key_type;
-                let made = tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await;
-                // Fails only when the task panicked or the runtime is gone.
-                made.map_err(|_| AuthorityError::Stopped)??
-            }
+        let made = if let Some(path) = &settings.key_file {
+            read_key(path)?
+        } else {
+            let kind = settings.key_type;
+            let made = tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await;
+            // Fails only when the task panicked or the runtime is gone.
+            made.map_err(|_| AuthorityError::Stopped)??
         };
         // Of two first runs at once one wins, and both go on with its key.
         let key_pem = self.accounts.adopt_key(directory, &made.to_pem()).await?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
-    async fn create(&self, ca: &Ca, client: &Client, key: PrivateKey) -> Result<Registration, AuthorityError> {
+    async fn create(
+        &self,
+        ca: &Ca,
+        client: &Client,
+        key: PrivateKey,
+    ) -> Result<Registration, AuthorityError> {
         let settings = &self.config.account;
         let directory = ca.directory.as_str();
         if client.directory().meta.external_account_required && settings.external_account.is_none() {

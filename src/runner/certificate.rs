@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Runner, hook_error, issue_error, store_error};
 use super::renewal::{is_stale, refresh};
+use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
 use crate::domains::Entry;
@@ -26,6 +26,8 @@ pub(super) struct Certificate<'r> {
     entry: &'r Entry,
     settings: CertificateSettings,
     responder: Rc<Responder>,
+    /// The hooks it is delivered to.
+    destinations: Vec<String>,
 }
 
 /// How the work on a certificate can end.
@@ -46,7 +48,9 @@ impl<'r> Certificate<'r> {
     pub(super) fn new(runner: &'r Runner<'r>, entry: &'r Entry) -> Self {
         let settings = runner.config.certificate(&entry.name);
         let responder = runner.responders.of(runner.config, &settings);
-        Self { runner, entry, settings, responder }
+        let given = |hook: &&String| settings.hooks.contains(hook);
+        let destinations = runner.destinations.iter().filter(given).cloned().collect();
+        Self { runner, entry, settings, responder, destinations }
     }
 
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
@@ -69,17 +73,17 @@ impl<'r> Certificate<'r> {
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
         match self.try_work(loaded, approach).await {
             Ok(ended) => ended,
-            Err(error) => Ended::Report(self.failed(error, None, None)),
+            Err(error) => Ended::Report(self.failed(&error, None, None)),
         }
     }
 
     /// [`Certificate::work`] as soon as no other run has it in work.
     pub(super) async fn work_when_free(&self, patience: Duration) -> RunReport {
         let runner = self.runner;
-        let waited = runner.store.lease_wait(&self.entry.name, patience);
+        let taken = runner.store.lease_wait(&self.entry.name, patience);
         let approach = runner.hooks.approach();
         let worked = async {
-            let lease = match waited.await.map_err(store_error)? {
+            let lease = match taken.await.map_err(store_error)? {
                 LeaseOutcome::Taken(lease) => Lease::new(lease),
                 LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
             };
@@ -89,7 +93,7 @@ impl<'r> Certificate<'r> {
         match runner.stop.unless_stopped(worked).await {
             None => self.skipped(),
             Some(Ok(report)) => report,
-            Some(Err(error)) => self.failed(error, None, None),
+            Some(Err(error)) => self.failed(&error, None, None),
         }
     }
 
@@ -200,7 +204,7 @@ impl<'r> Certificate<'r> {
     async fn deliver(&self, lease: &mut Lease, wanted: &Wanted) -> Result<(), Error> {
         let hooks = &self.runner.hooks;
         let name = &self.entry.name;
-        let owed = plan::owed_deliveries(&lease.record, &self.runner.destinations);
+        let owed = plan::owed_deliveries(&lease.record, &self.destinations);
         let mut failed = Ok(());
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
@@ -229,11 +233,11 @@ impl<'r> Certificate<'r> {
     async fn clean_leftovers(&self, lease: &mut Lease, wanted: &Wanted) {
         let owed = std::mem::take(&mut lease.record.owed_cleaning);
         let cleaner = Cleaner { hooks: &self.runner.hooks, responder: &self.responder };
-        let cleaned = cleaner.clean(&self.facts(&wanted.names, 1), owed).await;
-        for error in &cleaned.errors {
+        let outcome = cleaner.clean(&self.facts(&wanted.names, 1), owed).await;
+        for error in &outcome.errors {
             self.runner.reporter.event(&Event::CleaningFailed { name: &self.entry.name, error });
         }
-        lease.record.owed_cleaning = cleaned.still_owed;
+        lease.record.owed_cleaning = outcome.still_owed;
     }
 
     /// Nothing is due: hooks that want to know are told so.
@@ -243,9 +247,10 @@ impl<'r> Certificate<'r> {
             && let Some(stored) = &loaded.stored
         {
             let facts = self.facts(&wanted.names, 1);
-            for hook in runner.hooks.wanting(Operation::UnchangedCert) {
-                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await {
-                    return self.failed(hook_error(&error), Some(step), Some(&loaded.record));
+            for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
+                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await
+                {
+                    return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
                 }
             }
         }
@@ -266,12 +271,12 @@ impl<'r> Certificate<'r> {
             lease.record.failed(failure.to_string(), now, retry_after);
         }
         if let Err(error) = lease.save().await {
-            return self.failed(store_error(error), Some(step), Some(&lease.record));
+            return self.failed(&store_error(error), Some(step), Some(&lease.record));
         }
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        self.failed(failure.into_error(), Some(step), Some(&lease.record))
+        self.failed(&failure.into_error(), Some(step), Some(&lease.record))
     }
 
     /// The names to order: those declared, or those of the request a hook makes.
@@ -318,7 +323,7 @@ impl<'r> Certificate<'r> {
             names,
             loaded,
             renew_before: self.settings.renew_before,
-            destinations: &self.runner.destinations,
+            destinations: &self.destinations,
         };
         plan::decide(&subject, self.runner.circumstances())
     }
@@ -333,6 +338,7 @@ impl<'r> Certificate<'r> {
             ca: self.settings.ca.directory.as_str(),
             owner: self.settings.owner.as_deref(),
             attempt,
+            hooks: Some(&self.settings.hooks),
         }
     }
 
@@ -340,7 +346,7 @@ impl<'r> Certificate<'r> {
         RunReport {
             because: step.because.to_string(),
             not_after: step.not_after,
-            owed_deliveries: plan::owed_deliveries(record, &self.runner.destinations),
+            owed_deliveries: plan::owed_deliveries(record, &self.destinations),
             owed_cleaning: !record.owed_cleaning.is_empty(),
             ..self.outcome(outcome, "")
         }
@@ -357,8 +363,8 @@ impl<'r> Certificate<'r> {
         report
     }
 
-    fn failed(&self, error: Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
-        self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error: &error });
+    fn failed(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
+        self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error });
         let mut report = match (step, record) {
             (Some(step), Some(record)) => self.report(step, Outcome::Failed, record),
             _ => self.outcome(Outcome::Failed, ""),

@@ -36,7 +36,7 @@ use crate::report::{Event, Outcome, Reporter, RunReport, Summary};
 use crate::store::{Loaded, Store, StoreError};
 
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
-const LEASE_WAIT: Duration = Duration::from_secs(600);
+const LEASE_WAIT: Duration = Duration::from_mins(10);
 
 /// Everything a run works with.
 pub struct Runner<'a> {
@@ -89,6 +89,9 @@ impl Runner<'_> {
         if self.config.hook_sequence == HookSequence::Overlapping {
             // Names that failed before go last, so that they delay nobody.
             queue.sort_by_key(|(_, failures, _)| *failures);
+        }
+        if !queue.is_empty() {
+            self.hooks.ready().await.map_err(|error| hook_error(&error))?;
         }
         self.reporter.expect(queue.len());
         let elsewhere = self.work(&certificates, queue, &mut reports).await;

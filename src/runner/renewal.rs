@@ -9,10 +9,10 @@ use crate::ledger::Renewal;
 use crate::store::Loaded;
 
 /// After an answer that may be better soon (RFC 9773 §4.3.3): doubled with every further failure.
-const FIRST_RETRY: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_mins(1);
 
 /// The longest wait after a failure, and the wait where the CA has no renewal information at all (RFC 9773 §4.3.3).
-const LONG_WAIT: Duration = Duration::from_secs(6 * 3600);
+const LONG_WAIT: Duration = Duration::from_hours(6);
 
 /// Whether the CA is to be asked for the window of what is stored.
 pub(super) fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
@@ -26,7 +26,11 @@ pub(super) fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
 }
 
 /// Asks for the window; what is known stays known when there is no answer.
-pub(super) async fn refresh(client: Option<&Client>, loaded: &Loaded, now: OffsetDateTime) -> Option<Renewal> {
+pub(super) async fn refresh(
+    client: Option<&Client>,
+    loaded: &Loaded,
+    now: OffsetDateTime,
+) -> Option<Renewal> {
     let id = loaded.stored.as_ref()?.leaf.renewal_id.clone()?;
     let known = loaded.record.renewal.clone().filter(|renewal| renewal.certificate == id);
     let info = match client.filter(|client| client.directory().renewal_info.is_some()) {
@@ -94,7 +98,7 @@ mod tests {
             start: instant(1000),
             end: instant(2000),
             explanation_url: None,
-            retry_after: Some(Duration::from_secs(600)),
+            retry_after: Some(Duration::from_mins(10)),
         };
         let first = learned("id".to_owned(), &info, None, now);
         assert!((1000..2000).contains(&first.chosen));

@@ -58,6 +58,12 @@ impl Operation {
         Self::ExitHook,
     ];
 
+    /// Whether it hands out, or speaks of, certificates that are stored.
+    #[must_use]
+    pub fn is_delivery(self) -> bool {
+        matches!(self, Self::SyncCert | Self::DeployCert | Self::DeployOcsp | Self::UnchangedCert)
+    }
+
     /// The first argument of the call.
     #[must_use]
     pub fn as_str(self) -> &'static str {
