@@ -7,7 +7,7 @@ use crate::acme::Account;
 use crate::error::{Error, ExitCode};
 use crate::key::PrivateKey;
 use crate::report::Event;
-use crate::runner::{Authorities, AuthorityError, store_error};
+use crate::runner::{Authorities, AuthorityError, Unavailable, store_error};
 
 /// What to do with it.
 #[derive(Clone, Debug)]
@@ -37,10 +37,10 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
     let ca = &config.everywhere().ca;
     let authorities = Authorities::new(config, accounts, &gathered.reporter);
     if matches!(action, AccountAction::Register) {
-        let registration = authorities.register(ca).await.map_err(AuthorityError::into_error)?;
+        let registration = authorities.register(ca).await.map_err(|error| error.to_error())?;
         return Ok(print(gathered, &registration.account, &registration.body));
     }
-    let account = authorities.existing(ca).await.map_err(AuthorityError::into_error)?;
+    let account = authorities.existing(ca).await.map_err(|error| error.to_error())?;
     match action {
         AccountAction::Register => {}
         AccountAction::Show => {
@@ -107,5 +107,5 @@ fn notice(gathered: &Gathered, text: &str) {
 
 /// An error of the CA, or on the way to it.
 pub(super) fn acme_error(error: crate::acme::Error) -> Error {
-    AuthorityError::from(error).into_error()
+    Unavailable::from(AuthorityError::from(error)).to_error()
 }

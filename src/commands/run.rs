@@ -38,7 +38,9 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));
     } else {
-        gathered.reporter.event(&Event::Notice(&summary.line()));
+        let line = summary.line();
+        let line = if gathered.config.dry_run { format!("dry run, nothing is kept: {line}") } else { line };
+        gathered.reporter.event(&Event::Notice(&line));
     }
     Ok(code)
 }
