@@ -423,7 +423,7 @@ pub enum RecordError {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::{btree_map, btree_set, vec};
+    use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
 
