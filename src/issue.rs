@@ -66,11 +66,6 @@ pub struct Job<'a> {
 pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
     let mut issuing = Issuing { job, lease };
     issuing.clean_leftovers().await?;
-    // Files that are written come first: they may be the only copy of a certificate that was issued.
-    if issuing.lease.record.staged.is_some() {
-        drop(approach);
-        return issuing.put_in_place().await;
-    }
     let order = match issuing.resumed_order().await? {
         Some(order) => order,
         None => issuing.order().await?,
@@ -78,7 +73,26 @@ pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Resu
     let order = issuing.validate(order, approach).await?;
     let chain = issuing.chain(order).await?;
     issuing.stage(&chain).await?;
-    issuing.put_in_place().await
+    put_in_place(job.hooks, &job.facts, lease).await
+}
+
+/// `sync_cert` on files that are written, then the links; repeated by the next run where it was cut off. Needs no CA.
+///
+/// # Errors
+/// A hook failed, or the files cannot be put to use; [`StoreError::NotStaged`](crate::store::StoreError::NotStaged)
+/// when they are gone.
+pub async fn put_in_place(hooks: &Hooks, facts: &Facts<'_>, lease: &mut Lease) -> Result<(), IssueError> {
+    let Some(staged) = lease.record.staged.clone() else { return Ok(()) };
+    if !staged.switch {
+        let paths = lease.staged(&staged).await?;
+        hooks.sync_cert(facts, &paths.for_hooks()).await?;
+        lease.record.decide_switch();
+        lease.save().await?;
+    }
+    lease.switch(staged.timestamp).await?;
+    // Saved with the deliveries, which come next; until then, to repeat the switch changes nothing.
+    lease.record.switched();
+    Ok(())
 }
 
 struct Issuing<'j, 'l> {
@@ -204,13 +218,12 @@ impl Issuing<'_, '_> {
         }
         let pending = self.pending_challenges(&order).await?;
         let deployed = self.owed(&pending);
-        self.lease.record.owe_cleaning(deployed.iter().cloned());
+        self.lease.record.owe_cleaning(deployed.clone());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, approach).await;
-        for owed in &deployed {
-            self.lease.record.cleaned(std::slice::from_ref(&owed.answer));
-        }
-        let still_owed = self.clean(deployed).await;
+        // As the record has it: a hook of an earlier run may owe the same.
+        let owed = self.lease.record.take_owed_cleaning(|owed| deployed.iter().any(|new| new.is_for(owed)));
+        let still_owed = self.clean(owed).await;
         self.lease.record.owe_cleaning(still_owed);
         verdict
     }
@@ -370,21 +383,6 @@ impl Issuing<'_, '_> {
             self.lease.record.decide_switch();
         }
         self.save().await
-    }
-
-    /// `sync_cert` on files that are written, then the links; repeated by the next run where it was cut off.
-    async fn put_in_place(&mut self) -> Result<(), IssueError> {
-        let staged = self.lease.record.staged.clone().ok_or(IssueError::RequestLost)?;
-        if !staged.switch {
-            let paths = self.lease.staged(&staged).await?;
-            self.job.hooks.sync_cert(&self.job.facts, &paths.for_hooks()).await?;
-            self.lease.record.decide_switch();
-            self.save().await?;
-        }
-        self.lease.switch(staged.timestamp).await?;
-        // Saved with the deliveries, which come next; until then, to repeat the switch changes nothing.
-        self.lease.record.switched();
-        Ok(())
     }
 
     async fn save(&mut self) -> Result<(), IssueError> {

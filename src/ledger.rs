@@ -132,11 +132,7 @@ impl Record {
     /// The answers are about to be deployed. One that is owed already also becomes owed to the new hooks.
     pub fn owe_cleaning(&mut self, owed: impl IntoIterator<Item = Owed>) {
         for new in owed {
-            let known = self
-                .owed_cleaning
-                .iter_mut()
-                .find(|o| o.challenge == new.challenge && o.answer == new.answer);
-            let Some(known) = known else {
+            let Some(known) = self.owed_cleaning.iter_mut().find(|known| known.is_for(&new)) else {
                 self.owed_cleaning.push(new);
                 continue;
             };
@@ -148,9 +144,12 @@ impl Record {
         }
     }
 
-    /// These answers were cleaned by every hook they were deployed with.
-    pub fn cleaned(&mut self, answers: &[Answer]) {
-        self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
+    /// Takes what is about to be cleaned out of what is owed. What cannot be cleaned is owed again.
+    pub fn take_owed_cleaning(&mut self, chosen: impl Fn(&Owed) -> bool) -> Vec<Owed> {
+        let owed = std::mem::take(&mut self.owed_cleaning);
+        let (taken, left) = owed.into_iter().partition(|owed| chosen(owed));
+        self.owed_cleaning = left;
+        taken
     }
 
     /// The files of `timestamp` are durable: the intent is carried out, and each destination is owed a delivery.
@@ -177,8 +176,14 @@ impl Record {
         }
     }
 
-    /// All links point to the staged files.
+    /// All links point to the staged files. What failed on the way there holds nothing back any more.
     pub fn switched(&mut self) {
+        self.staged = None;
+        self.failures = None;
+    }
+
+    /// The staged files are gone: the certificate in them is lost.
+    pub fn lost(&mut self) {
         self.staged = None;
     }
 
@@ -315,6 +320,14 @@ pub struct Owed {
     pub hooks: Vec<String>,
     /// What was deployed.
     pub answer: Answer,
+}
+
+impl Owed {
+    /// Whether both are about the same answer, whoever deployed it.
+    #[must_use]
+    pub fn is_for(&self, other: &Self) -> bool {
+        self.challenge == other.challenge && self.answer == other.answer
+    }
 }
 
 /// Files that are durable and not (all) linked.
