@@ -1,1 +1,56 @@
-//! RFC 8555 and its extensions.
+//! RFC 8555 and its extensions: accounts, orders, certificates of one CA. Knows HTTP and keys; no files, hooks or settings.
+//!
+//! # Theory of operation
+//!
+//! [`Client::connect`] fetches the directory, alone, so that everything after it shares one HTTP/2 connection. Every other
+//! request goes through `connection::Connection::send`, which is the only place that repeats anything:
+//!
+//! - At most [`ClientOptions::in_flight`] requests are under way; waiting for a pause or for the next try takes no place.
+//! - Nonces come from a pool that every answer refills. A `badNonce` answer is repeated with the nonce it carries.
+//! - 429 and 503 with a short `Retry-After` are waited for, and with them every request that would meet the same answer;
+//!   a long one is returned for the caller to plan with.
+//! - What never reached the CA is repeated. So is what got no answer, where the second request does no harm; where it might
+//!   (finalize, key change) the caller looks at what became of the first.
+//! - Whatever ends in failure ends with the first thing the CA had to say about it.
+//!
+//! A fresh order of N names costs 2N+5 requests: newOrder, N authorizations, N answers, two polls of the order, finalize and
+//! the certificate; and a run costs two more, for the directory and the first nonce.
+
+mod account;
+mod authorization;
+mod certificate;
+mod challenge;
+mod client;
+mod connection;
+mod directory;
+mod error;
+#[cfg(test)]
+mod faults;
+mod jws;
+mod link;
+mod nonce;
+mod order;
+mod problem;
+mod renewal_info;
+mod retry;
+mod revocation;
+mod roots;
+mod server_url;
+mod transport;
+
+pub use account::{Account, AccountDetails, EabAlgorithm, ExternalAccount, NewAccount, Registration};
+pub use authorization::{Authorization, AuthorizationStatus};
+pub use certificate::Downloaded;
+pub use challenge::{
+    Challenge, ChallengeStatus, dns01_value, key_authorization, tls_alpn01_digest, tls_alpn01_hook_value,
+};
+pub use client::Client;
+pub use directory::{Directory, Meta};
+pub use error::Error;
+pub use link::Link;
+pub use order::{NewOrder, Order, OrderGoal, OrderStatus};
+pub use problem::Problem;
+pub use renewal_info::RenewalInfo;
+pub use retry::RetryRules;
+pub use server_url::{ServerUrl, ServerUrlError};
+pub use transport::{ClientOptions, Exchange, Family, Observer};
