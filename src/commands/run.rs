@@ -67,7 +67,12 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         deliver_only: options.deliver_only,
         now: OffsetDateTime::now_utc(),
     };
-    runner.run(gathered.entries()).await
+    let ended = runner.run(gathered.entries()).await;
+    match runner.signals.exit_code() {
+        // Whatever else went wrong, it was the signal that ended it.
+        Some(code) if ended.is_err() => Ok(Summary { interrupted: Some(code), ..Summary::default() }),
+        _ => ended,
+    }
 }
 
 /// Finds and probes the hooks. `command` is what dehydrated calls what is being done.
