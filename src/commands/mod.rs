@@ -41,6 +41,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code;
         }
     };
+    // As dehydrated does: what hooks write is for nobody else either, unless they see to that themselves.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     if let Command::Config(command) = &arguments.command
         && let Some(code) = about_config(command, &arguments)
     {
