@@ -111,6 +111,12 @@ impl Issuing<'_, '_> {
         if order.status == OrderStatus::Invalid {
             return Ok(None);
         }
+        // Until it is finalized the order can take the request that the hook makes now; after that only the saved one
+        // belongs to it, and this one waits for the next renewal.
+        if let (OrderStatus::Pending | OrderStatus::Ready, Some(csr)) = (order.status, self.job.csr) {
+            self.lease.record.request(CertificateKey::Foreign, csr.to_pem());
+            self.save().await?;
+        }
         self.tell(&Event::Resumed { name: self.job.name });
         Ok(Some(order))
     }

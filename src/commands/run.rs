@@ -38,7 +38,9 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));
     } else {
-        gathered.reporter.event(&Event::Notice(&summary.line()));
+        let line = summary.line();
+        let line = if gathered.config.dry_run { format!("dry run, nothing is kept: {line}") } else { line };
+        gathered.reporter.event(&Event::Notice(&line));
     }
     Ok(code)
 }
@@ -65,7 +67,12 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         deliver_only: options.deliver_only,
         now: OffsetDateTime::now_utc(),
     };
-    runner.run(gathered.entries()).await
+    let ended = runner.run(gathered.entries()).await;
+    match runner.signals.exit_code() {
+        // Whatever else went wrong, it was the signal that ended it.
+        Some(code) if ended.is_err() => Ok(Summary { interrupted: Some(code), ..Summary::default() }),
+        _ => ended,
+    }
 }
 
 /// Finds and probes the hooks. `command` is what dehydrated calls what is being done.

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Hooks, Stop};
 use crate::identifier::CertName;
 use crate::issue::{self, Job};
-use crate::runner::{Authorities, AuthorityError, Responders, Signals};
+use crate::runner::{Authorities, Responders, Signals};
 use crate::runner::{facts, hook_error, issue_error, store_error};
 use crate::store::transient::Transient;
 use crate::store::{Lease, LeaseOutcome};
@@ -48,7 +48,7 @@ async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Res
     let name = name_of(csr)?;
     let settings = config.certificate(&name);
     let authorities = Authorities::new(config, gathered.accounts(), &gathered.reporter);
-    let account = authorities.account(&settings.ca).await.map_err(AuthorityError::into_error)?;
+    let account = authorities.account(&settings.ca).await.map_err(|error| error.to_error())?;
     let lease = match gathered.store().lease(&name).await.map_err(store_error)? {
         LeaseOutcome::Taken(lease) => lease,
         LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::renewal::{is_stale, refresh};
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
-use crate::config::CertificateSettings;
+use crate::config::{Ca, CertificateSettings};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{Approach, Delivered, Facts, Operation};
@@ -18,7 +18,7 @@ use crate::ledger::Record;
 use crate::plan::{self, Action, Step, Subject};
 use crate::report::{Event, Outcome, Phase, RunReport};
 use crate::responder::Responder;
-use crate::store::{Lease, LeaseOutcome, Loaded, StoreError};
+use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
 
 /// One entry of the list in a run.
 pub(super) struct Certificate<'r> {
@@ -48,7 +48,7 @@ impl<'r> Certificate<'r> {
     }
 
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
-    pub(super) fn at_a_glance(&self, loaded: &Result<Loaded, StoreError>) -> Option<RunReport> {
+    pub(super) fn at_a_glance(&self, loaded: &LoadResult) -> Option<RunReport> {
         let loaded = loaded.as_ref().ok()?;
         if self.runner.hooks.wants(Operation::GenerateCsr) && !self.runner.deliver_only {
             return None;
@@ -61,6 +61,17 @@ impl<'r> Certificate<'r> {
         }
         self.runner.reporter.event(&Event::Unchanged(&step));
         Some(self.report(&step, Outcome::Unchanged, &loaded.record))
+    }
+
+    /// The CA it is to come from.
+    pub(super) fn ca(&self) -> &Ca {
+        &self.settings.ca
+    }
+
+    /// Whether, by what is known now, an order is to be made or continued.
+    pub(super) fn needs_ca(&self, loaded: &LoadResult) -> bool {
+        let needs = |loaded: &Loaded| self.decide(&self.entry.names, loaded).action.needs_ca();
+        !self.runner.deliver_only && loaded.as_ref().is_ok_and(needs)
     }
 
     /// Does all that is to do.
@@ -270,7 +281,12 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        self.failed(&failure.into_error(), Some(step), Some(&lease.record))
+        let is_news = failure.is_news();
+        let error = failure.into_error();
+        if is_news {
+            return self.failed(&error, Some(step), Some(&lease.record));
+        }
+        self.failure(&error, Some(step), Some(&lease.record))
     }
 
     /// The names to order: those declared, or those of the request a hook makes.
@@ -339,6 +355,10 @@ impl<'r> Certificate<'r> {
 
     fn failed(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
         self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error });
+        self.failure(error, step, record)
+    }
+
+    fn failure(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
         let mut report = match (step, record) {
             (Some(step), Some(record)) => self.report(step, Outcome::Failed, record),
             _ => self.outcome(Outcome::Failed, ""),
@@ -368,7 +388,7 @@ impl<'r> Certificate<'r> {
 
 /// What stopped a certificate: the way to the CA, or its own issue.
 enum Failure {
-    Authority(super::AuthorityError),
+    Authority(super::Unavailable),
     Issue(IssueError),
 }
 
@@ -390,13 +410,21 @@ impl Failure {
         }
     }
 
+    /// Whether it is to be said: what keeps all certificates of a CA waiting is said once.
+    fn is_news(&self) -> bool {
+        match self {
+            Self::Authority(error) => error.is_news(),
+            Self::Issue(_) => true,
+        }
+    }
+
     fn spends_the_order(&self) -> bool {
         matches!(self, Self::Issue(error) if error.spends_the_order())
     }
 
     fn into_error(self) -> Error {
         match self {
-            Self::Authority(error) => error.into_error(),
+            Self::Authority(error) => error.to_error(),
             Self::Issue(error) => issue_error(error),
         }
     }
