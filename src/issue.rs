@@ -302,7 +302,10 @@ impl Issuing<'_, '_> {
         }
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
-            job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await?;
+            // A hook that fails at this too must not hide what the CA says.
+            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await {
+                self.tell(&Event::HookFailed { name: job.name, error: &error });
+            }
         }
         Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
     }

@@ -8,7 +8,7 @@
 //! | 1 | [`Record::begin`]: the intent with key and CSR | newOrder |
 //! | 2 | [`Record::ordered`]: the order's URL | anything else is asked of the CA |
 //! | 3 | [`Record::owe_cleaning`]: the answers | `deploy_challenge` |
-//! | 4 | [`Record::cleaned`] | |
+//! | 4 | [`Record::take_owed_cleaning`], once it was cleaned | |
 //! | 5 | [`Record::stage`]: all files are durable; the intent goes, deliveries are owed | `sync_cert` |
 //! | 6 | [`Record::decide_switch`] | the links move (in one write with 5 when no hook wants `sync_cert`) |
 //! | 7 | [`Record::switched`], [`Record::delivered`] and the rest | |
@@ -507,7 +507,8 @@ mod tests {
         record.owe_cleaning([owed("1", "dns"), owed("1", "other")]);
         assert_eq!(record.owed_cleaning.len(), 2);
         assert_eq!(record.owed_cleaning[0].hooks, ["dns", "other"]);
-        record.cleaned(&[owed("1", "dns").answer]);
+        let taken = record.take_owed_cleaning(|owed| owed.answer.value == "1");
+        assert_eq!(taken[0].hooks, ["dns", "other"]);
         assert_eq!(record.owed_cleaning, [owed("2", "dns")]);
     }
 
