@@ -116,7 +116,9 @@ impl Issuing<'_, '_> {
     async fn resumed_order(&mut self) -> Result<Option<Order>, IssueError> {
         let Some(intent) = &self.lease.record.intent else { return Ok(None) };
         let Some(url) = intent.order.as_ref().filter(|_| self.is_wanted(intent)) else { return Ok(None) };
-        let order = match self.job.account.order(&url.parse()?).await {
+        let url = url.parse()?;
+        let read = self.job.account.order(&url);
+        let order = match self.job.stop.unless_stopped(read).await.ok_or(IssueError::Stopped)? {
             Ok(order) => order,
             // The CA forgot it, or gives it to nobody any more: order anew.
             Err(error) if error.problem().is_some() && !error.is_rate_limited() => return Ok(None),
@@ -153,12 +155,16 @@ impl Issuing<'_, '_> {
         self.lease.record.begin(intent);
         self.save().await?;
 
-        let order = match self.new_order(replaces.as_deref()).await {
-            // Ours is not the only client of this account, or the account changed: a replacement is a favour to the
-            // CA's limits and never a reason to have no certificate (RFC 9773 §5).
-            Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await?,
-            other => other?,
+        let ordered = async {
+            match self.new_order(replaces.as_deref()).await {
+                // Ours is not the only client of this account, or the account changed: a replacement is a favour to
+                // the CA's limits and never a reason to have no certificate (RFC 9773 §5).
+                Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await,
+                other => other,
+            }
         };
+        // An order whose URL is not written down is lost: a signal alone does not end the wait for it.
+        let order = self.job.stop.unless_hurried(ordered).await.ok_or(IssueError::Stopped)??;
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
@@ -239,7 +245,7 @@ impl Issuing<'_, '_> {
         outcome.still_owed
     }
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
-        let authorizations = self.job.account.authorizations(order).await?;
+        let authorizations = self.asked(self.job.account.authorizations(order)).await?;
         let invalid = Invalid::among(&authorizations);
         if !invalid.is_empty() {
             return Err(IssueError::Invalid(invalid));
@@ -325,13 +331,15 @@ impl Issuing<'_, '_> {
         let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
         let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
         let order = match order.status {
-            OrderStatus::Ready => self.finalize(&order, &csr).await?,
+            OrderStatus::Ready => {
+                let finalized = self.finalize(&order, &csr);
+                self.job.stop.unless_stopped(finalized).await.ok_or(IssueError::Stopped)??
+            }
             _ => order,
         };
-        let account = self.job.account;
         let timeout = self.job.settings.order_timeout;
-        let issued = account.poll_order(&order, OrderGoal::Issued, timeout);
-        let order = self.job.stop.unless_stopped(issued).await.ok_or(IssueError::Stopped)??;
+        let issued = self.job.account.poll_order(&order, OrderGoal::Issued, timeout);
+        let order = self.asked(issued).await?;
         if order.status == OrderStatus::Invalid {
             return Err(IssueError::order_invalid(&order));
         }
@@ -353,7 +361,7 @@ impl Issuing<'_, '_> {
 
     /// The default chain, or the first alternate that ends at the issuer which was asked for.
     async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
-        let downloaded = self.job.account.certificate(order).await?;
+        let downloaded = self.asked(self.job.account.certificate(order)).await?;
         let default = Chain::parse(&downloaded.pem)?;
         let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
         if default.ends_at(wanted) {
@@ -361,7 +369,8 @@ impl Issuing<'_, '_> {
         }
         let mut offered = vec![default.last_issuer().to_owned()];
         for alternate in &downloaded.alternates {
-            let chain = Chain::parse(&self.job.account.certificate_at(alternate).await?.pem)?;
+            let chain = self.asked(self.job.account.certificate_at(alternate)).await?;
+            let chain = Chain::parse(&chain.pem)?;
             if chain.ends_at(wanted) {
                 return Ok(chain);
             }
@@ -386,6 +395,14 @@ impl Issuing<'_, '_> {
             self.lease.record.decide_switch();
         }
         self.save().await
+    }
+
+    /// What the CA says, unless the run is to end first: the next one asks again.
+    async fn asked<T>(
+        &self,
+        answer: impl Future<Output = Result<T, crate::acme::Error>>,
+    ) -> Result<T, IssueError> {
+        Ok(self.job.stop.unless_stopped(answer).await.ok_or(IssueError::Stopped)??)
     }
 
     async fn save(&mut self) -> Result<(), IssueError> {

@@ -1,8 +1,11 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
+mod concurrency;
 mod crash;
+mod durability;
 mod hook_contract;
 mod house;
 mod rig_itself;
+mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;

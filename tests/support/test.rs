@@ -215,7 +215,8 @@ impl Test {
     }
 }
 
-pub(super) fn hydrant() -> &'static str {
+/// The program that is tested.
+pub(crate) fn hydrant() -> &'static str {
     env!("CARGO_BIN_EXE_hydrant")
 }
 
