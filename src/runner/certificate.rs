@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 
 use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
+use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
-use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
@@ -37,12 +37,6 @@ pub(super) enum Ended {
     Elsewhere,
     /// It is over.
     Report(RunReport),
-}
-
-/// The names to order, and the request a hook made.
-struct Wanted {
-    names: Vec<Identifier>,
-    csr: Option<Csr>,
 }
 
 impl<'r> Certificate<'r> {
@@ -306,20 +300,10 @@ impl<'r> Certificate<'r> {
 
     /// The names to order: those declared, or those of the request a hook makes.
     async fn wanted(&self) -> Result<Wanted, Error> {
-        let hooks = &self.runner.hooks;
-        let names = self.entry.names.clone();
-        if self.runner.deliver_only || !hooks.wants(Operation::GenerateCsr) {
-            return Ok(Wanted { names, csr: None });
+        if self.runner.deliver_only {
+            return Ok(Wanted::declared(self.entry));
         }
-        let facts = self.facts(&names, 1);
-        let paths = self.runner.store.prepare(&self.entry.name).await.map_err(store_error)?;
-        match hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))? {
-            None => Ok(Wanted { names, csr: None }),
-            Some(pem) => {
-                let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
-                Ok(Wanted { names: csr.names().to_vec(), csr: Some(csr) })
-            }
-        }
+        Wanted::of(self.entry, &self.settings, &self.runner.hooks, self.runner.store).await
     }
 
     fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
@@ -354,17 +338,7 @@ impl<'r> Certificate<'r> {
     }
 
     fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
-        Facts {
-            name: &self.entry.name,
-            names,
-            challenge: self.settings.challenge.as_str(),
-            key_algo: self.settings.key_type.algorithm(),
-            key_rollover: false,
-            ca: self.settings.ca.directory.as_str(),
-            owner: self.settings.owner.as_deref(),
-            attempt,
-            hooks: Some(&self.settings.hooks),
-        }
+        facts(&self.entry.name, names, &self.settings, attempt)
     }
 
     fn report(&self, step: &Step, outcome: Outcome, record: &Record) -> RunReport {
