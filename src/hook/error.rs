@@ -67,7 +67,7 @@ pub enum HookError {
         source: ProgramError,
     },
     /// The files of a batch could not be written.
-    #[error("the files for a batch of hook `{hook}` cannot be written")]
+    #[error("the files for a batch of hook `{hook}` cannot be written: {source}")]
     Scratch {
         /// The hook.
         hook: String,
@@ -78,7 +78,7 @@ pub enum HookError {
     #[error("{}", joined(.0))]
     Several(Vec<HookError>),
     /// It could not be started or watched.
-    #[error("hook `{hook}` (`{}`) cannot be started", command.display())]
+    #[error("hook `{hook}` (`{}`) cannot be started: {source}", command.display())]
     Start {
         /// The hook.
         hook: String,
@@ -144,6 +144,16 @@ impl HookError {
             Self::Failed { status, .. } => *status == Status::Exited(TRY_LATER.into()),
             Self::Names { failures, .. } => failures.iter().all(|failure| failure.later),
             Self::Several(failures) => failures.iter().all(Self::is_temporary),
+            _ => false,
+        }
+    }
+
+    /// Whether the configuration names a hook that is none.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Capabilities { .. } | Self::Program { .. } => true,
+            Self::Several(failures) => failures.iter().all(Self::is_configuration),
             _ => false,
         }
     }
