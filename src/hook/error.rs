@@ -33,7 +33,7 @@ pub enum HookError {
         status: Status,
         /// Its time limit.
         limit: Duration,
-        /// The last lines it printed, empty where they were not piped.
+        /// The last lines it printed, on stderr if there were any; empty where they were not piped.
         tail: String,
         /// Variables that are set but were withheld from it.
         withheld: Vec<String>,
@@ -234,7 +234,10 @@ fn list(failures: &[NameFailure]) -> String {
 }
 
 fn joined(failures: &[HookError]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut said: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    // What failed for each of many names in the same way is said once.
+    said.dedup();
+    said.join("; ")
 }
 
 fn withheld_hint(withheld: &[String]) -> Option<String> {
