@@ -124,6 +124,7 @@ impl<'a> Authorities<'a> {
         let options = ClientOptions {
             roots_pem,
             roots_only: network.roots_only,
+            system_roots_pem: if network.roots_only { None } else { super::roots::bundle() },
             insecure: network.insecure,
             family: network.family.map(|version| match version {
                 IpVersion::V4 => crate::acme::Family::V4,

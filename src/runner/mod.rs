@@ -9,6 +9,7 @@ pub mod authority;
 mod certificate;
 mod renewal;
 mod responders;
+mod roots;
 mod signals;
 
 use std::cell::RefCell;
