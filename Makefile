@@ -1,6 +1,10 @@
 # Every target prepares what it needs on a Debian bookworm with a Rust toolchain.
 
-.PHONY: test demo rig
+.PHONY: build test demo rig
+
+# The program alone: target/release/hydrant.
+build:
+	cargo build --locked --release
 
 # All that has to be green before a change is pushed; .ci/run calls it.
 test: rig

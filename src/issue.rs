@@ -111,6 +111,12 @@ impl Issuing<'_, '_> {
         if order.status == OrderStatus::Invalid {
             return Ok(None);
         }
+        // Until it is finalized the order can take the request that the hook makes now; after that only the saved one
+        // belongs to it, and this one waits for the next renewal.
+        if let (OrderStatus::Pending | OrderStatus::Ready, Some(csr)) = (order.status, self.job.csr) {
+            self.lease.record.request(CertificateKey::Foreign, csr.to_pem());
+            self.save().await?;
+        }
         self.tell(&Event::Resumed { name: self.job.name });
         Ok(Some(order))
     }
@@ -283,7 +289,10 @@ impl Issuing<'_, '_> {
         }
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
-            job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await?;
+            // A hook that fails at this too must not hide what the CA says.
+            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await {
+                self.tell(&Event::HookFailed { name: job.name, error: &error });
+            }
         }
         Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
     }

@@ -15,7 +15,7 @@
 //!
 //! Pure: no I/O and no clock. Times are seconds since the Unix epoch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -47,9 +47,6 @@ pub struct Record {
     /// The last delivery of each destination.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deliveries: BTreeMap<String, Delivery>,
-    /// Hooks that this certificate was shown to; one met for the first time gets `unchanged_cert`.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub known_hooks: BTreeSet<String>,
     /// What the CA last said about when to renew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<Renewal>,
@@ -70,7 +67,6 @@ impl Default for Record {
             owed_cleaning: Vec::new(),
             staged: None,
             deliveries: BTreeMap::new(),
-            known_hooks: BTreeSet::new(),
             renewal: None,
             failures: None,
             settings: None,
@@ -111,6 +107,14 @@ impl Record {
     /// An issue is about to begin; replaces one that came to nothing.
     pub fn begin(&mut self, intent: Intent) {
         self.intent = Some(intent);
+    }
+
+    /// The order is to be finalized with another request than the intent began with.
+    pub fn request(&mut self, key: CertificateKey, csr: String) {
+        if let Some(intent) = &mut self.intent {
+            intent.key = key;
+            intent.csr = Some(csr);
+        }
     }
 
     /// The CA made the order. Without an intent there is nothing to remember it for.
@@ -419,7 +423,7 @@ pub enum RecordError {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::{btree_map, btree_set, vec};
+    use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
 
@@ -651,14 +655,13 @@ mod tests {
             owed_cleaning in vec((text(), text()).prop_map(|(value, hook)| owed(&value, &hook)), 0..3),
             staged in option::of((any::<u64>(), keys(), any::<bool>())),
             deliveries in btree_map(text(), deliveries(), 0..3),
-            known_hooks in btree_set(text(), 0..3),
             renewal in option::of(renewals()),
             failures in option::of(failures()),
             settings in option::of(text()),
         ) -> Record {
             let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
             Record {
-                format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, known_hooks, renewal, failures, settings,
+                format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::jws::{self, Signer};
@@ -84,8 +84,10 @@ impl Connection {
         let mut is_repeated = false;
         let mut first_refusal = None;
         loop {
-            self.wait_for_pauses(&request, &mut course).await;
-            let tried = match self.attempt(&request, nonce.take()).await? {
+            let place = self.place(&request, &mut course).await;
+            let tried = self.attempt(&request, nonce.take()).await?;
+            drop(place);
+            let tried = match tried {
                 Tried { outcome: Ok(reply), is_for_nonce: false } if reply.is_success() => {
                     reply.show_to(self.observer.as_ref(), false);
                     return Ok(reply);
@@ -100,7 +102,7 @@ impl Connection {
             let Some(wait) = next else {
                 // What the CA said first is worth more than that its nonces or the network failed later.
                 let is_hollow =
-                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent);
+                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent { .. });
                 return Err(if is_hollow { first_refusal.unwrap_or(error) } else { error });
             };
             is_repeated |= matches!(setback, Setback::Lost { .. } | Setback::ServerError(_));
@@ -123,8 +125,6 @@ impl Connection {
 
     /// Sends it once, with `nonce` if it was given one.
     async fn attempt(&self, request: &Request<'_>, nonce: Option<String>) -> Result<Tried, Error> {
-        // The semaphore is never closed.
-        let _place = self.in_flight.acquire().await;
         let Content::Signed { signer, payload, new_nonce, accept } = request.content else {
             let outcome = self.transport.exchange(Method::GET, request.url, None, None).await;
             return Ok(Tried { outcome, is_for_nonce: false });
@@ -156,14 +156,20 @@ impl Connection {
         Ok(tried)
     }
 
-    async fn wait_for_pauses(&self, request: &Request<'_>, course: &mut Course) {
-        while let Some(wait) = self.pauses.left(request) {
-            let wait = wait.min(course.left(&self.rules));
-            if wait.is_zero() {
-                return;
+    /// Waits until nothing holds the request back, then for one of the places of requests under way.
+    async fn place(&self, request: &Request<'_>, course: &mut Course) -> Option<SemaphorePermit<'_>> {
+        loop {
+            while let Some(wait) = self.pauses.left(request).map(|wait| wait.min(course.left(&self.rules)))
+                && !wait.is_zero()
+            {
+                course.spend(wait);
+                tokio::time::sleep(wait).await;
             }
-            course.spend(wait);
-            tokio::time::sleep(wait).await;
+            // The semaphore is never closed, so that there is always a place in the end.
+            let place = self.in_flight.acquire().await.ok();
+            if self.pauses.left(request).is_none() || course.left(&self.rules).is_zero() {
+                return place;
+            }
         }
     }
 }
@@ -183,8 +189,11 @@ impl Tried {
                 _ => Setback::Refused,
             },
             Err(failure) if failure.is_hopeless() => Setback::Refused,
-            Err(failure) if self.is_for_nonce || failure.is_unsent() => Setback::NotSent,
-            Err(failure) => Setback::Lost { timed_out: failure.cause.is_timeout() },
+            Err(failure) => {
+                let timed_out = failure.cause.is_timeout();
+                let is_unsent = self.is_for_nonce || failure.is_unsent();
+                if is_unsent { Setback::NotSent { timed_out } } else { Setback::Lost { timed_out } }
+            }
         }
     }
 

@@ -8,13 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Certificate, Method, Proxy, redirect};
-use rustls::RootCertStore;
-use rustls_pki_types::CertificateDer;
+use reqwest::{Method, Proxy, redirect};
 
 use super::retry::{self, RetryRules};
-use super::{Error, ServerUrl};
-use crate::pem;
+use super::{Error, ServerUrl, roots};
 
 /// How a [`super::Client`] reaches its CA.
 #[derive(Clone)]
@@ -23,8 +20,6 @@ pub struct ClientOptions {
     pub roots_pem: Vec<Vec<u8>>,
     /// Trust `roots_pem` alone; the roots of the system are not even read.
     pub roots_only: bool,
-    /// The roots of the system in PEM, those it cannot read left out; without them the TLS library looks for them itself.
-    pub system_roots_pem: Option<Vec<u8>>,
     /// Do not check the CA's TLS certificate at all.
     pub insecure: bool,
     /// Speak IPv4 or IPv6 only.
@@ -53,7 +48,6 @@ impl Default for ClientOptions {
         Self {
             roots_pem: Vec::new(),
             roots_only: false,
-            system_roots_pem: None,
             insecure: false,
             family: None,
             proxy: None,
@@ -152,21 +146,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .referer(false)
             .tls_danger_accept_invalid_certs(options.insecure);
-        let mut roots = Vec::new();
-        for pem in &options.roots_pem {
-            let found =
-                Certificate::from_pem_bundle(pem).map_err(|cause| Error::BadRoots { cause: Some(cause) })?;
-            if found.is_empty() {
-                return Err(Error::BadRoots { cause: None });
-            }
-            roots.extend(found);
-        }
-        let system = options.system_roots_pem.as_deref().map(usable_roots).unwrap_or_default();
-        builder = if options.roots_only || !system.is_empty() {
-            builder.tls_certs_only(roots.into_iter().chain(system))
-        } else {
-            builder.tls_certs_merge(roots)
-        };
+        builder = roots::trust(builder, options)?;
         builder = match options.family {
             Some(Family::V4) => builder.local_address(IpAddr::from(Ipv4Addr::UNSPECIFIED)),
             Some(Family::V6) => builder.local_address(IpAddr::from(Ipv6Addr::UNSPECIFIED)),
@@ -219,14 +199,6 @@ impl Transport {
             }
         }
     }
-}
-
-/// The certificates of a bundle that can serve as roots. One that cannot is no reason to trust none, as it is where a
-/// person has named it.
-fn usable_roots(pem: &[u8]) -> Vec<Certificate> {
-    let ders = pem::blocks(pem).filter_map(|block| block.ok()?.der().ok());
-    let is_usable = |der: &[u8]| RootCertStore::empty().add(CertificateDer::from_slice(der)).is_ok();
-    ders.filter(|der| is_usable(der)).filter_map(|der| Certificate::from_der(&der).ok()).collect()
 }
 
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, HeaderMap, Vec<u8>), reqwest::Error> {
@@ -288,7 +260,7 @@ impl Failure {
 
     /// Whether it would fail again: the CA's certificate will not be trusted the next time either.
     pub(crate) fn is_hopeless(&self) -> bool {
-        self.cause.is_builder() || super::error::is_untrusted(&self.cause)
+        self.cause.is_builder() || super::error::is_untrusted(self.cause.as_ref())
     }
 
     pub(crate) fn show_to(&self, observer: Option<&Observer>, ends_attempt: bool) {

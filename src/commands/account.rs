@@ -7,7 +7,7 @@ use crate::acme::Account;
 use crate::error::{Error, ExitCode};
 use crate::key::PrivateKey;
 use crate::report::Event;
-use crate::runner::{Authorities, AuthorityError, store_error};
+use crate::runner::{Authorities, AuthorityError, Unavailable, store_error};
 
 /// What to do with it.
 #[derive(Clone, Debug)]
@@ -37,10 +37,10 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
     let ca = &config.everywhere().ca;
     let authorities = Authorities::new(config, accounts, &gathered.reporter);
     if matches!(action, AccountAction::Register) {
-        let registration = authorities.register(ca).await.map_err(AuthorityError::into_error)?;
+        let registration = authorities.register(ca).await.map_err(|error| error.to_error())?;
         return Ok(print(gathered, &registration.account, &registration.body));
     }
-    let account = authorities.existing(ca).await.map_err(AuthorityError::into_error)?;
+    let account = authorities.existing(ca).await.map_err(|error| error.to_error())?;
     match action {
         AccountAction::Register => {}
         AccountAction::Show => {
@@ -71,12 +71,12 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
                     return Err(acme_error(error));
                 }
             }
-            notice(gathered, &format!("account key changed: {}", account.url()));
+            done(gathered, &account, "key changed");
         }
         AccountAction::Deactivate => {
             account.deactivate().await.map_err(acme_error)?;
             accounts.mark_deactivated(ca.directory.as_str()).await.map_err(store_error)?;
-            notice(gathered, &format!("account deactivated: {}", account.url()));
+            done(gathered, &account, "deactivated");
         }
     }
     Ok(ExitCode::Success)
@@ -101,11 +101,16 @@ fn print(gathered: &Gathered, account: &Account, body: &str) -> ExitCode {
     ExitCode::Success
 }
 
-fn notice(gathered: &Gathered, text: &str) {
-    gathered.reporter.event(&Event::Notice(text));
+fn done(gathered: &Gathered, account: &Account, done: &str) {
+    let url = account.url().as_str();
+    if gathered.reporter.is_json() {
+        gathered.reporter.json(&serde_json::json!({ "version": 1, "url": url, "done": done }));
+    } else {
+        gathered.reporter.event(&Event::Notice(&format!("account {done}: {url}")));
+    }
 }
 
 /// An error of the CA, or on the way to it.
 pub(super) fn acme_error(error: crate::acme::Error) -> Error {
-    AuthorityError::from(error).into_error()
+    Unavailable::from(AuthorityError::from(error)).to_error()
 }

@@ -12,7 +12,7 @@ use crate::identifier::CertName;
 use crate::key::PrivateKey;
 use crate::ledger::Renewal;
 use crate::report::Event;
-use crate::runner::{Authorities, AuthorityError, store_error};
+use crate::runner::{Authorities, store_error};
 use crate::store::{Lease, LeaseOutcome};
 
 /// What to revoke, and how.
@@ -51,10 +51,10 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     let der = &chain.leaf_der().map_err(Error::config)?;
     if let Some(key) = &options.key {
         let key = PrivateKey::from_pem(key).map_err(Error::config)?;
-        let client = authorities.client(&settings.ca).await.map_err(AuthorityError::into_error)?;
+        let client = authorities.client(&settings.ca).await.map_err(|error| error.to_error())?;
         client.revoke_with_certificate_key(der, &key, options.reason).await.map_err(acme_error)?;
     } else {
-        let account = authorities.existing(&settings.ca).await.map_err(AuthorityError::into_error)?;
+        let account = authorities.existing(&settings.ca).await.map_err(|error| error.to_error())?;
         account.revoke(der, options.reason).await.map_err(acme_error)?;
     }
     gathered.reporter.event(&Event::Notice(&format!("{}: revoked", options.what)));

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
-use crate::config::HookSequence;
+use crate::config::account::HmacKey;
+use crate::config::{Config, HookSequence};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, HookLine, Hooks, LineSink, Operation, Sequence, Stop};
 use crate::report::{Event, Summary};
@@ -38,7 +39,9 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));
     } else {
-        gathered.reporter.event(&Event::Notice(&summary.line()));
+        let line = summary.line();
+        let line = if gathered.config.dry_run { format!("dry run, nothing is kept: {line}") } else { line };
+        gathered.reporter.event(&Event::Notice(&line));
     }
     Ok(code)
 }
@@ -65,7 +68,12 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         deliver_only: options.deliver_only,
         now: OffsetDateTime::now_utc(),
     };
-    runner.run(gathered.entries()).await
+    let ended = runner.run(gathered.entries()).await;
+    match runner.signals.exit_code() {
+        // Whatever else went wrong, it was the signal that ended it.
+        Some(code) if ended.is_err() => Ok(Summary { interrupted: Some(code), ..Summary::default() }),
+        _ => ended,
+    }
 }
 
 /// Finds and probes the hooks. `command` is what dehydrated calls what is being done.
@@ -84,7 +92,7 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
     if let Some(webroot) = &everywhere.webroot {
         export("WELLKNOWN", webroot.display().to_string());
     }
-    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    withhold_secrets(config, &mut context);
     context.dry_run = config.dry_run;
     context.sequence = match config.hook_sequence {
         HookSequence::Overlapping => Sequence::Overlapping,
@@ -97,6 +105,26 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
     });
     let hooks = Hooks::start(config.hooks.clone(), context, lines).await;
     hooks.map_err(|error| hook_error(&error))
+}
+
+/// Keeps secrets from hooks that were not meant to have them, and from what those print that were.
+fn withhold_secrets(config: &Config, context: &mut HookContext) {
+    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    if let Some(external) = &config.account.external_account {
+        if let HmacKey::Environment(name) = &external.key {
+            context.withheld.insert(name.clone());
+        }
+        // One that cannot be read is told of when it is needed.
+        if let Ok(key) = external.key.read() {
+            context.redaction.hide(key.expose());
+        }
+    }
+    for (name, value) in &context.environment {
+        let is_withheld = name.to_str().is_some_and(|name| context.withheld.contains(name));
+        if let Some(value) = value.to_str().filter(|_| is_withheld) {
+            context.redaction.hide(value);
+        }
+    }
 }
 
 /// Secrets of the caller that reach only hooks whose `pass_env:` names them.

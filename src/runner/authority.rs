@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error as ThisError;
 use time::OffsetDateTime;
@@ -14,13 +17,15 @@ use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
 use crate::config::account::HmacKeyError;
 use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Hooks, RequestFailure};
+use crate::hook::{Facts, Hooks, RequestFailure};
+use crate::identifier::CertName;
 use crate::key::{KeyError, PrivateKey, Secret};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::StoreError;
 use crate::store::files::{Accounts, StoredAccount};
 
-/// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept.
+/// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept. What went wrong
+/// once is not tried again for every certificate.
 pub struct Authorities<'a> {
     config: &'a Config,
     accounts: &'a Accounts,
@@ -31,13 +36,25 @@ pub struct Authorities<'a> {
 
 /// One CA.
 #[derive(Default)]
-pub struct Authority {
-    client: OnceCell<Client>,
-    account: OnceCell<Account>,
+struct Authority {
+    client: OnceCell<Result<Client, Unavailable>>,
+    account: OnceCell<Result<Account, Unavailable>>,
+}
+
+tokio::task_local! {
+    /// The certificate that is being worked on.
+    static IN_WORK: CertName;
+}
+
+/// Does the work for one certificate: requests that fail meanwhile are its own.
+pub(super) async fn working_for<T>(name: &CertName, work: impl Future<Output = T>) -> T {
+    IN_WORK.scope(name.clone(), work).await
 }
 
 /// An answer outside 2xx that ended an attempt: what `request_failure` is told.
 struct FailedRequest {
+    /// The certificate that asked; None for what all have in common.
+    certificate: Option<CertName>,
     status: u16,
     body: String,
     method: String,
@@ -55,56 +72,65 @@ impl<'a> Authorities<'a> {
     ///
     /// # Errors
     /// It cannot be reached, or what answers is no ACME directory.
-    pub async fn client(&self, ca: &Ca) -> Result<Client, AuthorityError> {
+    pub async fn client(&self, ca: &Ca) -> Result<Client, Unavailable> {
         let authority = self.authority(ca);
-        let client = authority.client.get_or_try_init(|| self.connect(ca)).await?;
-        Ok(client.clone())
+        let connect = || async { self.connect(ca).await.map_err(Unavailable::from) };
+        authority.client.get_or_init(connect).await.clone()
     }
 
     /// The account at a CA: the one in the store, else one that is registered now.
     ///
     /// # Errors
     /// As [`Authorities::client`]; terms not accepted; the CA refuses the account.
-    pub async fn account(&self, ca: &Ca) -> Result<Account, AuthorityError> {
+    pub async fn account(&self, ca: &Ca) -> Result<Account, Unavailable> {
         let client = self.client(ca).await?;
         let authority = self.authority(ca);
-        let account = authority.account.get_or_try_init(|| self.sign_in(ca, &client)).await?;
-        Ok(account.clone())
+        let sign_in = || async { self.sign_in(ca, &client).await.map_err(Unavailable::from) };
+        authority.account.get_or_init(sign_in).await.clone()
     }
 
     /// Registers the account at a CA if there is none, and gives what the CA says of it.
     ///
     /// # Errors
     /// As [`Authorities::account`].
-    pub async fn register(&self, ca: &Ca) -> Result<Registration, AuthorityError> {
+    pub async fn register(&self, ca: &Ca) -> Result<Registration, Unavailable> {
         let client = self.client(ca).await?;
-        let stored = self.accounts.load(ca.directory.as_str()).await?;
-        self.registration(ca, &client, stored).await
+        let stored = self.accounts.load(ca.directory.as_str()).await.map_err(AuthorityError::from)?;
+        Ok(self.registration(ca, &client, stored).await?)
     }
 
     /// The account in the store; never registers one.
     ///
     /// # Errors
     /// As [`Authorities::client`]; there is no account, or the CA does not know it.
-    pub async fn existing(&self, ca: &Ca) -> Result<Account, AuthorityError> {
+    pub async fn existing(&self, ca: &Ca) -> Result<Account, Unavailable> {
         let client = self.client(ca).await?;
+        Ok(self.stored_account(ca, &client).await?)
+    }
+
+    async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
         let stored = self.accounts.load(ca.directory.as_str()).await?;
         let unknown = || AuthorityError::NoAccount { ca: ca.directory.to_string() };
         let stored = stored.ok_or_else(unknown)?;
-        if let Some(account) = self.signed_in(ca, &client, &stored).await? {
+        if let Some(account) = self.signed_in(ca, client, &stored).await? {
             return Ok(account);
         }
         let key = PrivateKey::from_pem(stored.key_pem.expose())?;
-        Ok(Account::find(&client, &key).await?.ok_or_else(unknown)?.account)
+        Ok(Account::find(client, &key).await?.ok_or_else(unknown)?.account)
     }
 
-    /// Calls `request_failure` for every answer that ended an attempt since the last time.
-    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks) {
+    /// Calls `request_failure` for every answer that ended an attempt at this certificate since the last time, or at
+    /// what all have in common.
+    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks, facts: &Facts<'_>) {
         let failed = self.failed_requests.take();
-        for FailedRequest { status, body, method, headers } in &failed {
+        let is_its =
+            |failed: &FailedRequest| failed.certificate.as_ref().is_none_or(|name| name == facts.name);
+        let (its, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(is_its);
+        self.failed_requests.borrow_mut().extend(others);
+        for FailedRequest { status, body, method, headers, .. } in &its {
             let failure = RequestFailure { status: *status, method, body, headers };
-            if let Err(error) = hooks.request_failure(None, &failure).await {
-                self.reporter.error(&super::hook_error(&error));
+            if let Err(error) = hooks.request_failure(Some(facts), &failure).await {
+                self.reporter.event(&Event::HookFailed { name: facts.name, error: &error });
             }
         }
     }
@@ -124,7 +150,6 @@ impl<'a> Authorities<'a> {
         let options = ClientOptions {
             roots_pem,
             roots_only: network.roots_only,
-            system_roots_pem: if network.roots_only { None } else { super::roots::bundle() },
             insecure: network.insecure,
             family: network.family.map(|version| match version {
                 IpVersion::V4 => crate::acme::Family::V4,
@@ -161,6 +186,7 @@ impl<'a> Authorities<'a> {
                     format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
                 };
                 failed.borrow_mut().push(FailedRequest {
+                    certificate: IN_WORK.try_with(Clone::clone).ok(),
                     status,
                     body: String::from_utf8_lossy(exchange.body).into_owned(),
                     // dehydrated names methods as curl's wrapper does.
@@ -355,34 +381,67 @@ pub enum AuthorityError {
     },
 }
 
-impl AuthorityError {
+/// The same for every certificate that needs the CA.
+#[derive(Clone, Debug)]
+pub struct Unavailable {
+    error: Arc<AuthorityError>,
+    told: Arc<AtomicBool>,
+}
+
+impl Unavailable {
+    /// Whether nobody was told yet; from now on somebody was.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        !self.told.swap(true, Ordering::Relaxed)
+    }
+
     /// The same as an error with a kind and hints.
     #[must_use]
-    pub fn into_error(self) -> Error {
-        let (kind, hints) = match &self {
-            Self::Acme(error) if error.is_unreachable() => (ErrorKind::Unreachable, error.hints()),
-            Self::Acme(error) if error.is_rate_limited() => (ErrorKind::Limited, error.hints()),
-            Self::Acme(error) => (ErrorKind::Failed, error.hints()),
-            Self::Store(error) => (ErrorKind::Failed, error.hints()),
-            Self::Deactivated { .. } => {
+    pub fn to_error(&self) -> Error {
+        let (kind, hints) = match self.error.as_ref() {
+            AuthorityError::Acme(error) if error.is_unreachable() => (ErrorKind::Unreachable, error.hints()),
+            AuthorityError::Acme(error) if error.is_rate_limited() => (ErrorKind::Limited, error.hints()),
+            AuthorityError::Acme(error) => (ErrorKind::Failed, error.hints()),
+            AuthorityError::Store(error) => (ErrorKind::Failed, error.hints()),
+            AuthorityError::Deactivated { .. } => {
                 let hint = "remove the account's directory, or name another CA, to register a new account";
                 (ErrorKind::Failed, vec![hint.to_owned()])
             }
-            Self::ExternalAccountRequired { .. } => {
+            AuthorityError::ExternalAccountRequired { .. } => {
                 let hint = "set `external_account:` with the key id and HMAC key that the CA gave you";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            Self::TermsNotAccepted { .. } => {
+            AuthorityError::TermsNotAccepted { .. } => {
                 let hint = "read them, then run with --accept-terms, or set `accept_terms: true`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            Self::NoAccount { .. } => {
+            AuthorityError::NoAccount { .. } => {
                 let hint = "register one: `hydrant account register --accept-terms`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            Self::File { .. } | Self::Key(_) | Self::HmacKey(_) => (ErrorKind::Config, Vec::new()),
-            Self::Stopped => (ErrorKind::Interrupted, Vec::new()),
+            AuthorityError::File { .. } | AuthorityError::Key(_) | AuthorityError::HmacKey(_) => {
+                (ErrorKind::Config, Vec::new())
+            }
+            AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };
-        Error::new(kind, self).hints(hints)
+        Error::new(kind, self.clone()).hints(hints)
+    }
+}
+
+impl From<AuthorityError> for Unavailable {
+    fn from(error: AuthorityError) -> Self {
+        Self { error: Arc::new(error), told: Arc::default() }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unavailable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
     }
 }

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
+use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
-use crate::config::CertificateSettings;
-use crate::csr::Csr;
+use crate::config::{Ca, CertificateSettings};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Approach, Delivered, Facts, Operation};
+use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
 use crate::identifier::Identifier;
 use crate::issue::{self, Cleaner, IssueError, Job};
 use crate::ledger::Record;
 use crate::plan::{self, Action, Step, Subject};
 use crate::report::{Event, Outcome, Phase, RunReport};
 use crate::responder::Responder;
-use crate::store::{Lease, LeaseOutcome, Loaded, StoreError};
+use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
 
 /// One entry of the list in a run.
 pub(super) struct Certificate<'r> {
@@ -38,12 +39,6 @@ pub(super) enum Ended {
     Report(RunReport),
 }
 
-/// The names to order, and the request a hook made.
-struct Wanted {
-    names: Vec<Identifier>,
-    csr: Option<Csr>,
-}
-
 impl<'r> Certificate<'r> {
     pub(super) fn new(runner: &'r Runner<'r>, entry: &'r Entry) -> Self {
         let settings = runner.config.certificate(&entry.name);
@@ -54,7 +49,7 @@ impl<'r> Certificate<'r> {
     }
 
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
-    pub(super) fn at_a_glance(&self, loaded: &Result<Loaded, StoreError>) -> Option<RunReport> {
+    pub(super) fn at_a_glance(&self, loaded: &LoadResult) -> Option<RunReport> {
         let loaded = loaded.as_ref().ok()?;
         if self.runner.hooks.wants(Operation::GenerateCsr) && !self.runner.deliver_only {
             return None;
@@ -69,9 +64,20 @@ impl<'r> Certificate<'r> {
         Some(self.report(&step, Outcome::Unchanged, &loaded.record))
     }
 
+    /// The CA it is to come from.
+    pub(super) fn ca(&self) -> &Ca {
+        &self.settings.ca
+    }
+
+    /// Whether, by what is known now, an order is to be made or continued.
+    pub(super) fn needs_ca(&self, loaded: &LoadResult) -> bool {
+        let needs = |loaded: &Loaded| self.decide(&self.entry.names, loaded).action.needs_ca();
+        !self.runner.deliver_only && loaded.as_ref().is_ok_and(needs)
+    }
+
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
-        match self.try_work(loaded, approach).await {
+        match working_for(&self.entry.name, self.try_work(loaded, approach)).await {
             Ok(ended) => ended,
             Err(error) => Ended::Report(self.failed(&error, None, None)),
         }
@@ -90,7 +96,7 @@ impl<'r> Certificate<'r> {
             let wanted = self.wanted().await?;
             Ok(self.under_lease(&wanted, lease, approach).await)
         };
-        match runner.stop.unless_stopped(worked).await {
+        match runner.stop.unless_stopped(working_for(&self.entry.name, worked)).await {
             None => self.skipped(),
             Some(Ok(report)) => report,
             Some(Err(error)) => self.failed(&error, None, None),
@@ -148,7 +154,7 @@ impl<'r> Certificate<'r> {
             self.runner.reporter.event(&Event::Started(&step));
             match self.issue(&step, wanted, &mut lease, approach).await {
                 Ok(issued) => outcome = issued,
-                Err(failure) => return self.note_failure(failure, &step, lease).await,
+                Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
             }
         } else {
             drop(approach);
@@ -174,7 +180,6 @@ impl<'r> Certificate<'r> {
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
         let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
-        let attempt = lease.record.failures.as_ref().map_or(0, |failures| failures.count) + 1;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
         let job = Job {
@@ -187,7 +192,7 @@ impl<'r> Certificate<'r> {
             account: &account,
             hooks: &runner.hooks,
             responder: &self.responder,
-            facts: self.facts(&wanted.names, attempt),
+            facts: self.facts(&wanted.names, attempt_at(&lease.record)),
             stop: &runner.stop,
             reporter: runner.reporter,
             now: OffsetDateTime::now_utc(),
@@ -205,7 +210,7 @@ impl<'r> Certificate<'r> {
         let hooks = &self.runner.hooks;
         let name = &self.entry.name;
         let owed = plan::owed_deliveries(&lease.record, &self.destinations);
-        let mut failed = Ok(());
+        let mut failures = Vec::new();
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
             let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
@@ -220,13 +225,13 @@ impl<'r> Certificate<'r> {
                     }
                     Err(error) => {
                         lease.record.delivery_failed(destination, error.to_string(), now);
-                        failed = Err(hook_error(&error));
+                        failures.push(error);
                     }
                 }
             }
         }
         lease.save().await.map_err(store_error)?;
-        failed
+        HookError::all(failures).map_err(|error| hook_error(&error))
     }
 
     /// Cleans what an earlier run deployed, where nothing is to be issued.
@@ -247,11 +252,13 @@ impl<'r> Certificate<'r> {
             && let Some(stored) = &loaded.stored
         {
             let facts = self.facts(&wanted.names, 1);
+            let mut failures = Vec::new();
             for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
-                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await
-                {
-                    return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
-                }
+                let told = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await;
+                failures.extend(told.err());
+            }
+            if let Err(error) = HookError::all(failures) {
+                return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
             }
         }
         runner.reporter.event(&Event::Unchanged(step));
@@ -259,9 +266,16 @@ impl<'r> Certificate<'r> {
     }
 
     /// Writes a failure down, so that the next run knows when to try again.
-    async fn note_failure(&self, failure: Failure, step: &Step, mut lease: Lease) -> RunReport {
+    async fn note_failure(
+        &self,
+        failure: Failure,
+        step: &Step,
+        wanted: &Wanted,
+        mut lease: Lease,
+    ) -> RunReport {
         let stopped = self.runner.stop.is_stopped();
-        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks).await;
+        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
+        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
         if failure.spends_the_order() {
             lease.record.abandon();
         }
@@ -276,25 +290,20 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        self.failed(&failure.into_error(), Some(step), Some(&lease.record))
+        let is_news = failure.is_news();
+        let error = failure.into_error();
+        if is_news {
+            return self.failed(&error, Some(step), Some(&lease.record));
+        }
+        self.failure(&error, Some(step), Some(&lease.record))
     }
 
     /// The names to order: those declared, or those of the request a hook makes.
     async fn wanted(&self) -> Result<Wanted, Error> {
-        let hooks = &self.runner.hooks;
-        let names = self.entry.names.clone();
-        if self.runner.deliver_only || !hooks.wants(Operation::GenerateCsr) {
-            return Ok(Wanted { names, csr: None });
+        if self.runner.deliver_only {
+            return Ok(Wanted::declared(self.entry));
         }
-        let facts = self.facts(&names, 1);
-        let paths = self.runner.store.prepare(&self.entry.name).await.map_err(store_error)?;
-        match hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))? {
-            None => Ok(Wanted { names, csr: None }),
-            Some(pem) => {
-                let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
-                Ok(Wanted { names: csr.names().to_vec(), csr: Some(csr) })
-            }
-        }
+        Wanted::of(self.entry, &self.settings, &self.runner.hooks, self.runner.store).await
     }
 
     fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
@@ -329,17 +338,7 @@ impl<'r> Certificate<'r> {
     }
 
     fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
-        Facts {
-            name: &self.entry.name,
-            names,
-            challenge: self.settings.challenge.as_str(),
-            key_algo: self.settings.key_type.algorithm(),
-            key_rollover: false,
-            ca: self.settings.ca.directory.as_str(),
-            owner: self.settings.owner.as_deref(),
-            attempt,
-            hooks: Some(&self.settings.hooks),
-        }
+        facts(&self.entry.name, names, &self.settings, attempt)
     }
 
     fn report(&self, step: &Step, outcome: Outcome, record: &Record) -> RunReport {
@@ -365,6 +364,10 @@ impl<'r> Certificate<'r> {
 
     fn failed(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
         self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error });
+        self.failure(error, step, record)
+    }
+
+    fn failure(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
         let mut report = match (step, record) {
             (Some(step), Some(record)) => self.report(step, Outcome::Failed, record),
             _ => self.outcome(Outcome::Failed, ""),
@@ -392,9 +395,14 @@ impl<'r> Certificate<'r> {
     }
 }
 
+/// Which attempt at a certificate it is, from 1.
+fn attempt_at(record: &Record) -> u32 {
+    record.failures.as_ref().map_or(0, |failures| failures.count) + 1
+}
+
 /// What stopped a certificate: the way to the CA, or its own issue.
 enum Failure {
-    Authority(super::AuthorityError),
+    Authority(super::Unavailable),
     Issue(IssueError),
 }
 
@@ -416,13 +424,21 @@ impl Failure {
         }
     }
 
+    /// Whether it is to be said: what keeps all certificates of a CA waiting is said once.
+    fn is_news(&self) -> bool {
+        match self {
+            Self::Authority(error) => error.is_news(),
+            Self::Issue(_) => true,
+        }
+    }
+
     fn spends_the_order(&self) -> bool {
         matches!(self, Self::Issue(error) if error.spends_the_order())
     }
 
     fn into_error(self) -> Error {
         match self {
-            Self::Authority(error) => error.into_error(),
+            Self::Authority(error) => error.to_error(),
             Self::Issue(error) => issue_error(error),
         }
     }

@@ -9,8 +9,8 @@ pub mod authority;
 mod certificate;
 mod renewal;
 mod responders;
-mod roots;
 mod signals;
+mod wanted;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,12 +21,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use time::OffsetDateTime;
 
-pub use authority::{Authorities, Authority, AuthorityError};
+pub use authority::{Authorities, AuthorityError, Unavailable};
 use certificate::{Certificate, Ended};
 pub use responders::Responders;
 pub use signals::Signals;
+pub use wanted::{Wanted, facts};
 
-use crate::config::{Config, HookSequence, OnFailure};
+use crate::config::{Ca, Config, HookSequence, OnFailure};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{HookError, Hooks, Operation, Stop};
@@ -34,7 +35,7 @@ use crate::identifier::CertName;
 use crate::issue::IssueError;
 use crate::plan::Circumstances;
 use crate::report::{Event, Outcome, Reporter, RunReport, Summary};
-use crate::store::{Loaded, Store, StoreError};
+use crate::store::{LoadResult, Store, StoreError};
 
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
 const LEASE_WAIT: Duration = Duration::from_mins(10);
@@ -73,6 +74,21 @@ impl Runner<'_> {
     /// # Errors
     /// Only what concerns the run as a whole; what goes wrong with one certificate is in its report.
     pub async fn run(&self, entries: &[Entry]) -> Result<Summary, Error> {
+        let ended = self.carry_out(entries).await;
+        // Told of nothing but what went wrong: which certificates changed is not known.
+        let message = ended.as_ref().err().map(ToString::to_string);
+        let changed: Vec<CertName> = ended.iter().flat_map(Summary::changed).cloned().collect();
+        let exited = self.hooks.exit(&changed, message.as_deref()).await;
+        let mut summary = ended?;
+        if let Err(error) = exited {
+            let error = hook_error(&error);
+            self.reporter.error(&error);
+            summary.problems.push(error.to_string());
+        }
+        Ok(summary)
+    }
+
+    async fn carry_out(&self, entries: &[Entry]) -> Result<Summary, Error> {
         self.hooks.startup().await.map_err(|error| hook_error(&error))?;
         let names: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
         let loaded = self.store.load_all(&names).await.map_err(store_error)?;
@@ -84,15 +100,16 @@ impl Runner<'_> {
         for (index, loaded) in loaded.into_iter().enumerate() {
             match certificates[index].at_a_glance(&loaded) {
                 Some(report) => drop(reports.insert(index, report)),
-                None => queue.push((index, failures(&loaded), loaded)),
+                None => queue.push(Queued { index, loaded }),
             }
         }
         if self.config.hook_sequence == HookSequence::Overlapping {
             // Names that failed before go last, so that they delay nobody.
-            queue.sort_by_key(|(_, failures, _)| *failures);
+            queue.sort_by_key(Queued::failures);
         }
         if !queue.is_empty() {
             self.hooks.ready().await.map_err(|error| hook_error(&error))?;
+            self.sign_in(&certificates, &queue).await?;
         }
         self.reporter.expect(queue.len());
         let elsewhere = self.work(&certificates, queue, &mut reports).await;
@@ -100,20 +117,36 @@ impl Runner<'_> {
 
         let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
         summary.interrupted = self.signals.exit_code();
-        let changed: Vec<CertName> = summary.changed().cloned().collect();
-        if let Err(error) = self.hooks.exit(&changed, None).await {
-            let error = hook_error(&error);
-            self.reporter.error(&error);
-            summary.problems.push(error.to_string());
-        }
         Ok(summary)
+    }
+
+    /// Reaches the CAs that are needed, and signs in there. What has to be configured first ends the run; that a CA
+    /// cannot be reached is said by the certificates that need it.
+    async fn sign_in(&self, certificates: &[Certificate<'_>], queue: &[Queued]) -> Result<(), Error> {
+        let needs_ca = |queued: &&Queued| certificates[queued.index].needs_ca(&queued.loaded);
+        let mut cas: Vec<&Ca> = Vec::new();
+        for queued in queue.iter().filter(needs_ca) {
+            let ca = certificates[queued.index].ca();
+            if !cas.contains(&ca) {
+                cas.push(ca);
+            }
+        }
+        for ca in cas {
+            let signed_in = self.stop.unless_stopped(self.authorities.account(ca)).await;
+            if let Some(Err(error)) = signed_in.map(|account| account.map_err(|error| error.to_error()))
+                && error.kind == ErrorKind::Config
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere.
     async fn work(
         &self,
         certificates: &[Certificate<'_>],
-        queue: Vec<(usize, u32, Result<Loaded, StoreError>)>,
+        queue: Vec<Queued>,
         reports: &mut BTreeMap<usize, RunReport>,
     ) -> Vec<usize> {
         let jobs = match self.config.hook_sequence {
@@ -126,7 +159,7 @@ impl Runner<'_> {
         let mut in_work = FuturesUnordered::new();
         loop {
             while in_work.len() < jobs
-                && let Some((index, _, loaded)) = waiting.next()
+                && let Some(Queued { index, loaded }) = waiting.next()
             {
                 if *halted.borrow() || self.stop.is_stopped() {
                     reports.insert(index, certificates[index].skipped());
@@ -186,9 +219,18 @@ impl Runner<'_> {
     }
 }
 
-fn failures(loaded: &Result<Loaded, StoreError>) -> u32 {
-    let record = loaded.as_ref().ok().map(|loaded| &loaded.record);
-    record.and_then(|record| record.failures.as_ref()).map_or(0, |failures| failures.count)
+/// A certificate that needs more than a look.
+struct Queued {
+    index: usize,
+    loaded: LoadResult,
+}
+
+impl Queued {
+    /// How often it has failed in a row.
+    fn failures(&self) -> u32 {
+        let record = self.loaded.as_ref().ok().map(|loaded| &loaded.record);
+        record.and_then(|record| record.failures.as_ref()).map_or(0, |failures| failures.count)
+    }
 }
 
 /// A store that cannot be read ends the run.
