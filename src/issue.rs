@@ -19,7 +19,7 @@ pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
 use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};
-use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus};
+use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus, ServerUrl};
 use crate::chain::Chain;
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
@@ -105,7 +105,7 @@ impl Issuing<'_, '_> {
         let order = match self.job.account.order(&url.parse()?).await {
             Ok(order) => order,
             // The CA forgot it, or gives it to nobody any more: order anew.
-            Err(error) if error.problem().is_some() && !error.is_rate_limited() => return Ok(None),
+            Err(error) if error.is_refusal() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if order.status == OrderStatus::Invalid {
@@ -289,7 +289,10 @@ impl Issuing<'_, '_> {
         }
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
-            job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await?;
+            // What the hook fails at is less than what the CA says.
+            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await {
+                self.tell(&Event::HookFailed { name: job.name, error: &error });
+            }
         }
         Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
     }
@@ -309,7 +312,7 @@ impl Issuing<'_, '_> {
         let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
         let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
         let order = match order.status {
-            OrderStatus::Ready => self.finalize(&order, &csr).await?,
+            OrderStatus::Ready => self.job.account.finalize(&order, csr.der()).await?,
             _ => order,
         };
         let account = self.job.account;
@@ -324,20 +327,9 @@ impl Issuing<'_, '_> {
         Ok(chain)
     }
 
-    /// An answer that was lost on the way may have been a yes: the order knows (RFC 8555 §7.4).
-    async fn finalize(&self, order: &Order, csr: &Csr) -> Result<Order, IssueError> {
-        match self.job.account.finalize(order, csr.der()).await {
-            Err(error) if error.problem().is_none() => match self.job.account.order(&order.url).await? {
-                again if again.status == OrderStatus::Ready => Err(error.into()),
-                again => Ok(again),
-            },
-            other => Ok(other?),
-        }
-    }
-
     /// The default chain, or the first alternate that ends at the issuer which was asked for.
     async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
-        let downloaded = self.job.account.certificate(order).await?;
+        let downloaded = self.job.account.certificate(order).await.map_err(IssueError::Download)?;
         let default = Chain::parse(&downloaded.pem)?;
         let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
         if default.ends_at(wanted) {
@@ -345,7 +337,7 @@ impl Issuing<'_, '_> {
         }
         let mut offered = vec![default.last_issuer().to_owned()];
         for alternate in &downloaded.alternates {
-            let chain = Chain::parse(&self.job.account.certificate_at(alternate).await?.pem)?;
+            let Some(chain) = self.alternate(alternate).await? else { continue };
             if chain.ends_at(wanted) {
                 return Ok(chain);
             }
@@ -354,6 +346,15 @@ impl Issuing<'_, '_> {
         // The order is spent and the certificate is good: keep it rather than none.
         self.tell(&Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
         Ok(default)
+    }
+
+    /// Another chain for the same leaf; None for one that the CA names and does not have.
+    async fn alternate(&self, url: &ServerUrl) -> Result<Option<Chain>, IssueError> {
+        match self.job.account.certificate_at(url).await {
+            Ok(downloaded) => Ok(Chain::parse(&downloaded.pem).ok()),
+            Err(error) if error.is_refusal() => Ok(None),
+            Err(error) => Err(IssueError::Download(error)),
+        }
     }
 
     /// Writes all new files; from here on the certificate is ours, whatever happens.

@@ -48,6 +48,9 @@ pub enum IssueError {
     /// The request could not be made or read.
     #[error(transparent)]
     Csr(#[from] CsrError),
+    /// The certificate was issued, but the CA does not hand it out.
+    #[error("the certificate was issued and cannot be downloaded")]
+    Download(#[source] crate::acme::Error),
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -107,9 +110,18 @@ impl IssueError {
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Acme(error) => error.problem(),
+            Self::Acme(error) | Self::Download(error) => error.problem(),
             Self::OrderInvalid { problem } => problem.as_deref(),
             Self::Invalid(invalid) => invalid.iter().find_map(|bad| bad.problem.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self {
+            Self::Acme(error) | Self::Download(error) => Some(error),
             _ => None,
         }
     }
@@ -127,7 +139,8 @@ impl IssueError {
             | Self::OrderInvalid { .. }
             | Self::RequestLost
             | Self::Url(_) => true,
-            Self::Acme(error) => error.problem().is_some() && !error.is_rate_limited(),
+            Self::Acme(error) => error.is_refusal(),
+            // What was issued is fetched, however long that takes: to order it again would be one too many.
             _ => false,
         }
     }
@@ -136,7 +149,7 @@ impl IssueError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Acme(error) => error.hints(),
+            Self::Acme(error) | Self::Download(error) => error.hints(),
             Self::Hook(error) => error.hints(),
             Self::Store(error) => error.hints(),
             Self::Responder(error) => error.hints(),
