@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::jws::{self, Signer};
@@ -84,8 +84,10 @@ impl Connection {
         let mut is_repeated = false;
         let mut first_refusal = None;
         loop {
-            self.wait_for_pauses(&request, &mut course).await?;
-            let tried = match self.attempt(&request, nonce.take()).await? {
+            let place = self.place(&request, &mut course).await?;
+            let tried = self.attempt(&request, nonce.take()).await?;
+            drop(place);
+            let tried = match tried {
                 Tried { outcome: Ok(reply), is_for_nonce: false } if reply.is_success() => {
                     reply.show_to(self.observer.as_ref(), false);
                     return Ok(reply);
@@ -106,7 +108,7 @@ impl Connection {
                 }
                 // What the CA said first is worth more than that its nonces or the network failed later.
                 let is_hollow =
-                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent);
+                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent { .. });
                 return Err(if is_hollow { first_refusal.unwrap_or(error) } else { error });
             };
             is_repeated |= matches!(setback, Setback::Lost { .. } | Setback::ServerError(_));
@@ -128,8 +130,6 @@ impl Connection {
 
     /// Sends it once, with `nonce` if it was given one.
     async fn attempt(&self, request: &Request<'_>, nonce: Option<String>) -> Result<Tried, Error> {
-        // The semaphore is never closed.
-        let _place = self.in_flight.acquire().await;
         let Content::Signed { signer, payload, new_nonce, accept } = request.content else {
             let outcome = self.transport.exchange(Method::GET, request.url, None, None).await;
             return Ok(Tried { outcome, is_for_nonce: false });
@@ -161,16 +161,27 @@ impl Connection {
         Ok(tried)
     }
 
-    /// Waits as the CA asked this or another request to, if that is not too long.
-    async fn wait_for_pauses(&self, request: &Request<'_>, course: &mut Course) -> Result<(), Error> {
-        while let Some((wait, why)) = self.pauses.left(request) {
-            if wait > self.rules.longest_wait.min(course.left(&self.rules)) {
-                return Err(Error::HeldBack { why, left: wait });
+    /// Waits as the CA asked this or another request to, if that is not too long, then for one of the places of requests
+    /// under way.
+    async fn place(
+        &self,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        loop {
+            while let Some((left, why)) = self.pauses.left(request) {
+                if left > self.rules.longest_wait.min(course.left(&self.rules)) {
+                    return Err(Error::HeldBack { why, left });
+                }
+                course.spend(left);
+                tokio::time::sleep(left).await;
             }
-            course.spend(wait);
-            tokio::time::sleep(wait).await;
+            // The semaphore is never closed, so that there is always a place in the end.
+            let place = self.in_flight.acquire().await.ok();
+            if self.pauses.left(request).is_none() {
+                return Ok(place);
+            }
         }
-        Ok(())
     }
 }
 
@@ -189,8 +200,11 @@ impl Tried {
                 _ => Setback::Refused,
             },
             Err(failure) if failure.is_hopeless() => Setback::Refused,
-            Err(failure) if self.is_for_nonce || failure.is_unsent() => Setback::NotSent,
-            Err(failure) => Setback::Lost { timed_out: failure.cause.is_timeout() },
+            Err(failure) => {
+                let timed_out = failure.cause.is_timeout();
+                let is_unsent = self.is_for_nonce || failure.is_unsent();
+                if is_unsent { Setback::NotSent { timed_out } } else { Setback::Lost { timed_out } }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a conversation with a CA fails.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub enum Error {
         cause: Option<reqwest::Error>,
     },
     /// It did not come to pass in the time there was for it.
-    #[error("{what} within {} s; it is still {status}", after.as_secs())]
+    #[error("{what} within {after:?}; the order is still {status}")]
     Deadline {
         /// What was waited for, as a clause.
         what: &'static str,
@@ -79,8 +79,8 @@ pub enum Error {
         /// The member that its directory or an object lacks.
         resource: &'static str,
     },
-    /// An error without a problem document: from a proxy, or a CA in trouble.
-    #[error("HTTP {status} from {url} without a problem document{}", if start.is_empty() { String::new() } else { format!(": {start}") })]
+    /// A body that is no JSON, or no problem document where one is due: from a proxy, or a CA in trouble.
+    #[error("HTTP {status} from {url} with {}", if start.is_empty() { "an empty body".to_owned() } else { format!("the body `{start}`") })]
     NotJson {
         /// What was asked.
         url: ServerUrl,
@@ -222,7 +222,7 @@ impl Error {
                 "there are no CA roots on this machine: install the package ca-certificates, or name a PEM file \
                  with HYDRANT_CA_ROOTS"
             }
-            Self::Unreachable { cause, .. } if is_untrusted(cause) => {
+            Self::Unreachable { cause, .. } if is_untrusted(cause.as_ref()) => {
                 "name the CA's root certificate in a PEM file with HYDRANT_CA_ROOTS"
             }
             Self::Unreachable { cause, .. } if innermost(cause).contains("Network unreachable") => {
@@ -245,7 +245,17 @@ impl Error {
             Some(problem) => {
                 Self::Problem { url, status, problem: Box::new(problem), retry_after, is_repeated }
             }
-            None => Self::NotJson { url, status, start: start_of(&reply.body), retry_after },
+            None => Self::not_json(reply),
+        }
+    }
+
+    /// A body that is something else than what ACME speaks.
+    pub(crate) fn not_json(reply: &Reply) -> Self {
+        Self::NotJson {
+            url: reply.url.clone(),
+            status: reply.status,
+            start: start_of(&reply.body),
+            retry_after: reply.retry_after(),
         }
     }
 
@@ -288,18 +298,13 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
 }
 
 /// Whether TLS failed over the CA's certificate.
-pub(crate) fn is_untrusted(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        // What an I/O error wraps is not among its sources.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| wrapped?.downcast_ref());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return true;
-        }
-        source = error.source();
+pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
     }
-    false
+    // What an I/O error wraps is not among its sources, and may be an I/O error again.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.is_some_and(|error| is_untrusted(error)) || error.source().is_some_and(is_untrusted)
 }
 
 /// Enough of a body that is no problem document to recognise it, on one line.

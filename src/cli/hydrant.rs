@@ -10,7 +10,7 @@ use crate::config::Pattern;
 use crate::config::ca::Ca;
 use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
-use crate::identifier::CertName;
+use crate::identifier::{CertName, DnsName};
 use crate::key::KeyType;
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates
@@ -354,18 +354,24 @@ pub enum Account {
   hydrant account register --account-key private_key.json   go on with certbot's account")]
     Register,
     /// Show the account as the CA has it
+    #[command(after_help = "Example:
+  hydrant account show --format json")]
     Show,
     /// Send the contacts of the configuration to the CA
     #[command(after_help = "Example:
   hydrant account update --contact ops@example.org")]
     Update,
     /// Give the account a new key
+    #[command(after_help = "Example:
+  hydrant account rollover                                  the old key may be known to others")]
     Rollover {
         /// The new key as PEM [default: a fresh one]
         #[arg(long, value_name = "FILE")]
         new_key: Option<PathBuf>,
     },
     /// Close the account for good
+    #[command(after_help = "Example:
+  hydrant account deactivate --ca zerossl                   it can never be used again")]
     Deactivate,
 }
 
@@ -389,6 +395,8 @@ pub struct Cleanup {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Config {
     /// Read the configuration and say everything that is wrong with it
+    #[command(after_help = "Example:
+  hydrant config check --config new.yml")]
     Check,
     /// Show what is in effect, and where it comes from
     #[command(after_help = "Examples:
@@ -400,6 +408,8 @@ pub enum Config {
         name: Option<CertName>,
     },
     /// Print the JSON Schema of hydrant.yml, for editors
+    #[command(after_help = "Example:
+  hydrant config schema > hydrant.schema.json")]
     Schema,
 }
 
@@ -407,13 +417,27 @@ pub enum Config {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Hook {
     /// Check a program against the contract of hooks, without a CA
-    #[command(after_help = "Example:
-  hydrant hook test ./dns.sh")]
-    Test {
-        /// The program
-        #[arg(value_name = "PATH")]
-        path: PathBuf,
-    },
+    #[command(after_help = "Examples:
+  hydrant hook test ./dns.sh --challenge dns-01 --domain test.example.org
+  hydrant hook test ./nginx.sh --deliver")]
+    Test(HookTest),
+}
+
+/// `hook test`
+#[derive(Clone, Debug, Args)]
+pub struct HookTest {
+    /// The program
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Deploy and clean challenges for this name; a hook that changes a zone needs one of that zone
+    #[arg(long, value_name = "NAME", default_value = "hydrant-hook-test.invalid")]
+    pub domain: DnsName,
+    /// Also give several challenges in one call to a hook that announces nothing (`chain: yes`)
+    #[arg(long)]
+    pub chain: bool,
+    /// Also deliver a self-signed certificate: the hook may install it
+    #[arg(long)]
+    pub deliver: bool,
 }
 
 /// `completions`

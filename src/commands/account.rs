@@ -71,12 +71,12 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
                     return Err(acme_error(error));
                 }
             }
-            notice(gathered, &format!("account key changed: {}", account.url()));
+            done(gathered, &account, "key changed");
         }
         AccountAction::Deactivate => {
             account.deactivate().await.map_err(acme_error)?;
             accounts.mark_deactivated(ca.directory.as_str()).await.map_err(store_error)?;
-            notice(gathered, &format!("account deactivated: {}", account.url()));
+            done(gathered, &account, "deactivated");
         }
     }
     Ok(ExitCode::Success)
@@ -101,8 +101,13 @@ fn print(gathered: &Gathered, account: &Account, body: &str) -> ExitCode {
     ExitCode::Success
 }
 
-fn notice(gathered: &Gathered, text: &str) {
-    gathered.reporter.event(&Event::Notice(text));
+fn done(gathered: &Gathered, account: &Account, done: &str) {
+    let url = account.url().as_str();
+    if gathered.reporter.is_json() {
+        gathered.reporter.json(&serde_json::json!({ "version": 1, "url": url, "done": done }));
+    } else {
+        gathered.reporter.event(&Event::Notice(&format!("account {done}: {url}")));
+    }
 }
 
 /// An error of the CA, or on the way to it.

@@ -6,12 +6,15 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::hydrant::Arguments;
-use crate::config::environment::variable;
+use crate::config::environment::{Environment, variable};
 use crate::config::file::{Overrides, Settings};
 use crate::config::resolve::Origin;
+use crate::config::setting::Text;
 use crate::config::{self, Format, Resolved};
 use crate::diagnostic::Diagnostic;
+use crate::error::ExitCode;
 use crate::identifier::CertName;
+use crate::report::{Reporter, diagnostics};
 
 /// What is wrong with a configuration.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// The file, if there is one and it could be used.
     pub path: Option<PathBuf>,
+    /// What it says facts are to be printed as.
+    pub format: Option<Format>,
 }
 
 impl Checked {
@@ -50,12 +55,36 @@ impl Checked {
     }
 }
 
+/// What facts are printed as where the configuration cannot say it: what flag or environment ask for.
+#[must_use]
+pub fn asked_format(arguments: &Arguments) -> Format {
+    let (environment, _) = Environment::of_this_process().read();
+    arguments.options.format.or(environment.format.map(|Text(format)| format)).unwrap_or(Format::Text)
+}
+
+/// Prints what `config check` found.
+#[must_use]
+pub fn print_check(arguments: &Arguments, reporter: &Reporter) -> ExitCode {
+    let checked = check(arguments);
+    let code = if checked.is_ok() { ExitCode::Success } else { ExitCode::Usage };
+    if reporter.is_json() || checked.format == Some(Format::Json) {
+        let findings: Vec<_> = checked.diagnostics.iter().map(diagnostics::to_json).collect();
+        reporter.json(&json!({ "version": 1, "path": checked.path, "findings": findings }));
+    } else {
+        if !checked.diagnostics.is_empty() {
+            reporter.aside(&diagnostics::render(&checked.diagnostics, reporter.color()));
+        }
+        reporter.document(&checked.summary());
+    }
+    code
+}
+
 /// `config check`: reads file, environment and flags.
 #[must_use]
 pub fn check(arguments: &Arguments) -> Checked {
     match config::load(arguments) {
         Ok(resolved) => examine(resolved),
-        Err(diagnostics) => Checked { diagnostics, path: None },
+        Err(diagnostics) => Checked { diagnostics, path: None, format: None },
     }
 }
 
@@ -74,7 +103,7 @@ fn examine(resolved: Resolved) -> Checked {
         let message = format!("nothing answers {challenge} challenges");
         diagnostics.push(Diagnostic::warning("unanswered-challenge", None, message).with_help(help));
     }
-    Checked { diagnostics, path: config.config_path }
+    Checked { diagnostics, path: config.config_path, format: Some(config.format) }
 }
 
 /// `config show`: what is in effect, for all certificates or for one, and where each value comes from.
@@ -175,7 +204,6 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::config::environment::Environment;
     use crate::config::resolve::resolve;
     use crate::config::yaml::Document;
 

@@ -36,17 +36,20 @@ impl Gathered {
     /// The same with the list read, whose faults are printed.
     ///
     /// # Errors
-    /// The list cannot be read, or has no valid line among some.
+    /// The list cannot be read, or has no valid line.
     pub fn with_list(config: Config, reporter: Rc<Reporter>) -> Result<Self, Error> {
         let gathered = Self::to_lint(config, reporter)?;
         let findings = gathered.diagnostics();
         if !findings.is_empty() {
             gathered.reporter.aside(&diagnostics::render(findings, gathered.reporter.color()));
         }
-        if gathered.entries().is_empty() && gathered.refused() > 0 {
-            return Err(Error::config(NoValidLine));
+        if !gathered.entries().is_empty() {
+            return Ok(gathered);
         }
-        Ok(gathered)
+        Err(Error::config(match gathered.config.domains {
+            DomainsSource::Arguments { .. } => Nothing::Arguments,
+            DomainsSource::Path(_) | DomainsSource::Stdin => Nothing::List,
+        }))
     }
 
     /// The same for the command whose own output the faults are.
@@ -129,7 +132,13 @@ impl Gathered {
 #[error("no line of the domains list is kept under {}", List(.0))]
 struct NotDeclared(Vec<String>);
 
-/// A list with lines, none of which can be used.
+/// Nothing to work on.
 #[derive(Debug, thiserror::Error)]
-#[error("the domains list has no valid line")]
-struct NoValidLine;
+enum Nothing {
+    /// `issue` with names that cannot be used.
+    #[error("there is no certificate of these names")]
+    Arguments,
+    /// An empty list is rather an accident, of whatever makes it, than a wish to let all certificates expire.
+    #[error("the domains list has no valid line")]
+    List,
+}

@@ -17,6 +17,8 @@ use crate::runner::Signals;
 pub struct HookOptions {
     /// The name that challenges are deployed and cleaned for.
     pub domain: DnsName,
+    /// How many challenges a hook that announces nothing is given in one call.
+    pub chain: Chaining,
     /// Also call the operations that deliver.
     pub deliver: bool,
 }
@@ -38,15 +40,19 @@ pub async fn hook(
     let options = HookTestOptions {
         domain: options.domain,
         challenge: config.everywhere().challenge.as_str().to_owned(),
-        chain: Chaining::Name,
+        chain: options.chain,
         deliver: options.deliver,
         timeout: TIMEOUT,
     };
     let report = test(path, &options, stop).await.map_err(Error::failed)?;
     if reporter.is_json() {
-        let mut document = serde_json::to_value(&report).map_err(Error::failed)?;
-        document["version"] = 1.into();
-        reporter.json(&document);
+        reporter.json(&serde_json::json!({
+            "version": 1,
+            "hook": report.hook,
+            "passed": report.passed(),
+            "announced": report.announced,
+            "checks": report.checks,
+        }));
     } else {
         reporter.document(&table(&report.checks.iter().map(row).collect::<Vec<_>>()));
     }

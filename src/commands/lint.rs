@@ -31,7 +31,7 @@ pub fn lint(gathered: &Gathered, options: LintOptions) -> ExitCode {
         let certificates = crate::report::words::Count(gathered.entries().len(), "certificate");
         gathered.reporter.document(&format!("{certificates}, no findings"));
     } else {
-        gathered.reporter.document(&render(&found, gathered.reporter.color()));
+        gathered.reporter.document(&render(&found, gathered.reporter.document_color()));
         gathered.reporter.document(&summary(&found));
     }
     let bad = errors > 0 || options.deny_warnings && !found.is_empty();

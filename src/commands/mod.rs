@@ -15,16 +15,15 @@ pub mod sign_csr;
 pub mod status;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::rc::Rc;
 
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
-use crate::config::Format;
-use crate::config::{DomainsSource, Resolved};
+use crate::config::{DomainsSource, Format, Resolved};
 use crate::error::{Error, ExitCode};
+use crate::hook::Chaining;
 use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
@@ -41,17 +40,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code;
         }
     };
-    if let Command::Config(command) = &arguments.command
-        && let Some(code) = about_config(command, &arguments)
-    {
-        return code;
+    // As dehydrated does: what hooks write is for nobody else either, unless they see to that themselves.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let plain = Reporter::new(options(&arguments, config::asked_format(&arguments)));
+    if let Some(ended) = without_configuration(&arguments, &plain) {
+        return ended.unwrap_or_else(|error| {
+            plain.fatal(&error);
+            error.exit_code()
+        });
     }
     let resolved = match crate::config::load(&arguments) {
         Ok(resolved) => resolved,
         Err(faults) => {
-            let reporter = Reporter::new(options(&arguments, Format::Text));
-            reporter.aside(&diagnostics::render(&faults, reporter.color()));
-            reporter.aside(&diagnostics::summary(&faults));
+            plain.refuse(&faults);
             return ExitCode::Usage;
         }
     };
@@ -64,7 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => Err(Error::failed(error)),
     };
     ended.unwrap_or_else(|error| {
-        reporter.error(&error);
+        reporter.fatal(&error);
         error.exit_code()
     })
 }
@@ -95,14 +96,12 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             run::run(&gathered, run::RunOptions { force: issue.force, ..Default::default() }).await
         }
         Command::Plan(typed) => {
+            let typed::Plan { detailed_exitcode, with_hooks, selection } = typed;
+            // Hooks are told that nothing comes of it.
+            config.dry_run |= with_hooks;
             let mut gathered = Gathered::with_list(config, reporter)?;
-            gathered.only(&typed.selection.only)?;
-            let options = plan::PlanOptions { detailed_exitcode: typed.detailed_exitcode, force: false };
-            plan::plan(&gathered, options).await
-        }
-        Command::Lint(typed) if typed.list => {
-            lint::list(&reporter);
-            Ok(ExitCode::Success)
+            gathered.only(&selection.only)?;
+            plan::plan(&gathered, plan::PlanOptions { detailed_exitcode, with_hooks }).await
         }
         Command::Lint(typed) => {
             let gathered = Gathered::to_lint(config, reporter)?;
@@ -138,51 +137,39 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         Command::Cleanup(command) => {
             cleanup::run(&Gathered::without_list(config, reporter), command.delete).await
         }
-        Command::Hook(typed::Hook::Test { path }) => {
-            let domain = "hook-test.example".parse().map_err(Error::config)?;
-            hook::hook(&config, &reporter, &path, hook::HookOptions { domain, deliver: false }).await
-        }
-        Command::Completions(command) => {
-            reporter.document(&completions::completions(command.shell));
-            Ok(ExitCode::Success)
-        }
-        Command::Man(command) => {
-            let page = completions::man(command.command.as_deref()).ok_or_else(|| Error::config(NoPage))?;
-            reporter.document(&page);
-            Ok(ExitCode::Success)
+        Command::Hook(typed::Hook::Test(typed)) => {
+            let options = hook::HookOptions {
+                domain: typed.domain,
+                chain: if typed.chain { Chaining::Certificate } else { Chaining::Name },
+                deliver: typed.deliver,
+            };
+            hook::hook(&config, &reporter, &typed.path, options).await
         }
         Command::Config(typed::Config::Show { name }) => {
             reporter.document(&config::show(&shown, name.as_ref()));
             Ok(ExitCode::Success)
         }
         // Answered before anything was resolved.
-        Command::Config(typed::Config::Check | typed::Config::Schema) => Ok(ExitCode::Success),
+        Command::Completions(_)
+        | Command::Config(typed::Config::Check | typed::Config::Schema)
+        | Command::Man(_) => Ok(ExitCode::Success),
     }
 }
 
-/// What does not need a configuration without faults.
-fn about_config(command: &typed::Config, arguments: &Arguments) -> Option<ExitCode> {
-    let reporter = Reporter::new(options(arguments, arguments.options.format.unwrap_or(Format::Text)));
-    match command {
-        typed::Config::Show { .. } => None,
-        typed::Config::Schema => {
-            reporter.document(&config::schema());
-            Some(ExitCode::Success)
-        }
-        typed::Config::Check => {
-            let checked = config::check(arguments);
-            if reporter.is_json() {
-                let findings: Vec<_> = checked.diagnostics.iter().map(diagnostics::to_json).collect();
-                reporter.json(&serde_json::json!({ "version": 1, "findings": findings }));
-            } else {
-                if !checked.diagnostics.is_empty() {
-                    reporter.aside(&diagnostics::render(&checked.diagnostics, reporter.color()));
-                }
-                reporter.document(&checked.summary());
-            }
-            Some(if checked.is_ok() { ExitCode::Success } else { ExitCode::Usage })
-        }
+/// What does not need a configuration, or not one without faults.
+fn without_configuration(arguments: &Arguments, reporter: &Reporter) -> Option<Result<ExitCode, Error>> {
+    match &arguments.command {
+        Command::Completions(command) => reporter.document(&completions::completions(command.shell)),
+        Command::Config(typed::Config::Check) => return Some(Ok(config::print_check(arguments, reporter))),
+        Command::Config(typed::Config::Schema) => reporter.document(&config::schema()),
+        Command::Lint(typed) if typed.list => lint::list(reporter),
+        Command::Man(command) => match completions::man(command.command.as_deref()) {
+            Some(page) => reporter.document(&page),
+            None => return Some(Err(no_page(command.command.clone().unwrap_or_default()))),
+        },
+        _ => return None,
     }
+    Some(Ok(ExitCode::Success))
 }
 
 fn options(arguments: &Arguments, format: Format) -> ReportOptions {
@@ -194,11 +181,13 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
         _ => Verbosity::Requests,
     };
     let color = match options.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Always => Some(true),
+        Color::Never => Some(false),
+        Color::Auto => None,
     };
-    ReportOptions { format, verbosity, color }
+    // Its output is a file for somebody else.
+    let only_documents = matches!(arguments.command, Command::SignCsr(_));
+    ReportOptions { format, verbosity, color, only_documents }
 }
 
 /// The text of a file that was named on the command line; `-` is standard input.
@@ -211,14 +200,20 @@ fn read(path: &Path) -> Result<String, Error> {
     read.map_err(|source| Error::config(Unreadable { path: path.display().to_string(), source }))
 }
 
+fn no_page(command: String) -> Error {
+    Error::config(NoPage { command }).hint("`hydrant --help` lists the commands")
+}
+
 /// `man` for a word that is no command.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no such command")]
-struct NoPage;
+#[error("there is no command `{command}`")]
+struct NoPage {
+    command: String,
+}
 
 /// A file that was named on the command line and cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be read")]
+#[error("cannot read `{path}`")]
 struct Unreadable {
     path: String,
     source: std::io::Error,

@@ -1,70 +1,162 @@
-//! `hydrant plan`: what a run would do, and why. Asks neither hook nor CA.
+//! `hydrant plan`: what a run would do, and why. Asks no CA, and hooks only where that is wished for.
 
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
+use super::run::start_hooks;
 use crate::error::{Error, ExitCode};
+use crate::hook::{HookSettings, Operation, Stop};
 use crate::plan::{self, Action, Circumstances, Step, Subject};
-use crate::report::Verbosity;
 use crate::report::table::table;
-use crate::report::words::{Count, rfc3339};
+use crate::report::words::{Count, List, rfc3339};
+use crate::report::{Event, Verbosity};
+use crate::runner::{Signals, Wanted, store_error};
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlanOptions {
     /// Exit with 3 when there are changes to make.
     pub detailed_exitcode: bool,
-    /// As `run --force`.
-    pub force: bool,
+    /// Ask hooks for names and requests, as a run does.
+    pub with_hooks: bool,
 }
 
 /// Prints the plan.
 ///
 /// # Errors
-/// The store cannot be read.
+/// The store cannot be read, or a hook cannot be started.
 pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode, Error> {
-    let steps = steps(gathered, options.force).await?;
-    let changes = steps.iter().filter(|step| !matches!(step.action, Action::Keep | Action::Wait)).count();
-    if gathered.reporter.is_json() {
-        gathered.reporter.json(&to_json(&steps, gathered.refused()));
-    } else {
-        gathered.reporter.document(&to_text(&steps, gathered.reporter.verbosity() >= Verbosity::Verbose));
+    let mut wanted = declared(gathered);
+    let mut failed = 0;
+    if options.with_hooks {
+        let (signals, stop) = Signals::watch().map_err(Error::failed)?;
+        let asked = ask_hooks(gathered, &mut wanted, &stop).await;
+        if let Some(code) = signals.exit_code() {
+            return Ok(code);
+        }
+        failed = asked?;
     }
+    let steps = steps(gathered, &wanted).await?;
+    let reporter = &gathered.reporter;
+    if reporter.is_json() {
+        reporter.json(&to_json(gathered, &steps, &wanted, options.with_hooks));
+    } else {
+        reporter.document(&to_text(&steps, reporter.verbosity() >= Verbosity::Verbose));
+        let note = if options.with_hooks { None } else { note(gathered) };
+        if let Some(note) = note.filter(|_| reporter.verbosity() > Verbosity::Quiet) {
+            reporter.aside(&note);
+        }
+    }
+    let changes = steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Wait));
     Ok(match () {
-        () if options.detailed_exitcode && changes > 0 => ExitCode::Changes,
+        () if failed > 0 => ExitCode::Failed,
+        () if options.detailed_exitcode && changes => ExitCode::Changes,
         () if gathered.refused() > 0 => ExitCode::Failed,
         () => ExitCode::Success,
     })
+}
+
+/// What the list says of every certificate.
+pub(super) fn declared(gathered: &Gathered) -> Vec<Wanted> {
+    gathered.entries().iter().map(Wanted::declared).collect()
 }
 
 /// The step for every certificate of the list, in its order.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) async fn steps(gathered: &Gathered, force: bool) -> Result<Vec<Step>, Error> {
-    let names = gathered.names();
-    let loaded = gathered.store().load_all(&names).await.map_err(crate::runner::store_error)?;
-    let destinations: Vec<String> = gathered.config.hooks.iter().map(|hook| hook.name.clone()).collect();
+pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<Step>, Error> {
+    let config = &gathered.config;
+    let loaded = gathered.store().load_all(&gathered.names()).await.map_err(store_error)?;
     let circumstances = Circumstances {
         now: OffsetDateTime::now_utc(),
-        cadence: gathered.config.cadence(),
-        force,
-        backoff: gathered.config.backoff,
+        cadence: config.cadence(),
+        force: false,
+        backoff: config.backoff,
     };
+    let takes_deliveries = |hook: &&HookSettings| may_want(hook, Operation::DeployCert);
     let mut steps = Vec::new();
-    for (entry, loaded) in gathered.entries().iter().zip(loaded) {
-        let loaded = loaded.map_err(crate::runner::store_error)?;
+    for ((entry, wanted), loaded) in gathered.entries().iter().zip(wanted).zip(loaded) {
+        let settings = config.certificate(&entry.name);
+        let destinations = config.hooks.iter().filter(takes_deliveries).map(|hook| &hook.name);
+        let destinations = destinations.filter(|hook| settings.hooks.contains(hook)).cloned();
         let subject = Subject {
             name: &entry.name,
-            names: &entry.names,
-            loaded: &loaded,
-            renew_before: gathered.config.certificate(&entry.name).renew_before,
-            destinations: &destinations,
+            names: &wanted.names,
+            loaded: &loaded.map_err(store_error)?,
+            renew_before: settings.renew_before,
+            destinations: &destinations.collect::<Vec<_>>(),
         };
         steps.push(plan::decide(&subject, circumstances));
     }
     Ok(steps)
 }
+
+/// Replaces what is wanted by what hooks say, and gives how many of them failed: their certificates are planned with the
+/// declared names.
+async fn ask_hooks(gathered: &Gathered, wanted: &mut [Wanted], stop: &Stop) -> Result<usize, Error> {
+    let hooks = start_hooks(gathered, "sign_domains", stop).await?;
+    let mut failed = 0;
+    for (entry, wanted) in gathered.entries().iter().zip(wanted) {
+        let settings = gathered.config.certificate(&entry.name);
+        match Wanted::of(entry, &settings, &hooks, gathered.store()).await {
+            Ok(said) => *wanted = said,
+            Err(error) => {
+                failed += 1;
+                gathered.reporter.event(&Event::Failed { name: &entry.name, error: &error });
+            }
+        }
+        if stop.is_stopped() {
+            break;
+        }
+    }
+    Ok(failed)
+}
+
+/// Whether nothing in the configuration keeps a hook from being called for `operation`.
+fn may_want(hook: &HookSettings, operation: Operation) -> bool {
+    hook.operations.as_ref().is_none_or(|list| list.contains(&operation))
+}
+
+/// Of every certificate, the hooks that may choose other names than those declared.
+fn not_asked(gathered: &Gathered) -> Vec<Vec<&str>> {
+    let config = &gathered.config;
+    let of = |entry: &crate::domains::Entry| {
+        let settings = config.certificate(&entry.name);
+        let hooks = config.hooks.iter().filter(|hook| may_want(hook, Operation::GenerateCsr));
+        hooks.map(|hook| hook.name.as_str()).filter(|hook| settings.hooks.iter().any(|h| h == hook)).collect()
+    };
+    gathered.entries().iter().map(of).collect()
+}
+
+/// The line that says for which certificates hooks were not asked; none where there is nothing to ask.
+fn note(gathered: &Gathered) -> Option<String> {
+    let not_asked = not_asked(gathered);
+    let mut hooks: Vec<&str> = Vec::new();
+    for hook in not_asked.iter().flatten() {
+        if !hooks.contains(hook) {
+            hooks.push(hook);
+        }
+    }
+    if hooks.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = gathered.entries().iter().zip(&not_asked).filter(|(_, hooks)| !hooks.is_empty()).collect();
+    let names: Vec<&str> = names.iter().map(|(entry, _)| entry.name.as_str()).collect();
+    let which = match names.len() {
+        all if all == not_asked.len() => "all certificates".to_owned(),
+        0..=NAMED => List(&names).to_string(),
+        many => format!("`{}` and {}", names[..NAMED].join("`, `"), Count(many - NAMED, "other")),
+    };
+    let (hook, it) = if hooks.len() == 1 { ("hook", "it") } else { ("hooks", "them") };
+    Some(format!(
+        "note: the names are those declared for {which}; {hook} {} may choose others: `plan --with-hooks` asks {it}",
+        List(&hooks)
+    ))
+}
+
+/// How many certificates a note names.
+const NAMED: usize = 5;
 
 fn to_text(steps: &[Step], all: bool) -> String {
     let shown = steps.iter().filter(|step| all || step.action != Action::Keep);
@@ -83,18 +175,22 @@ fn to_text(steps: &[Step], all: bool) -> String {
     text
 }
 
-fn to_json(steps: &[Step], refused: usize) -> serde_json::Value {
-    let certificate = |step: &Step| {
+fn to_json(gathered: &Gathered, steps: &[Step], wanted: &[Wanted], asked: bool) -> serde_json::Value {
+    let not_asked = if asked { Vec::new() } else { not_asked(gathered) };
+    let certificate = |(index, step): (usize, &Step)| {
         serde_json::json!({
             "name": step.name,
             "action": step.action.as_str(),
             "because": step.because.to_string(),
+            "names": wanted[index].names,
+            "names_from": if wanted[index].csr.is_some() { "hook" } else { "list" },
+            "hooks_not_asked": not_asked.get(index).map_or(&[][..], Vec::as_slice),
             "not_after": step.not_after.map(rfc3339),
         })
     };
     serde_json::json!({
         "version": 1,
-        "refused_lines": refused,
-        "certificates": steps.iter().map(certificate).collect::<Vec<_>>(),
+        "refused_lines": gathered.refused(),
+        "certificates": steps.iter().enumerate().map(certificate).collect::<Vec<_>>(),
     })
 }

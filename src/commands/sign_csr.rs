@@ -5,13 +5,13 @@ use time::OffsetDateTime;
 use super::gather::Gathered;
 use super::run::start_hooks;
 use crate::chain::Chain;
-use crate::config::CertificateSettings;
 use crate::csr::Csr;
 use crate::error::{Error, ErrorKind, ExitCode};
-use crate::hook::{Facts, Hooks, Stop};
+use crate::hook::{Hooks, Stop};
 use crate::identifier::CertName;
 use crate::issue::{self, Job};
-use crate::runner::{Authorities, Responders, Signals, hook_error, issue_error, store_error};
+use crate::runner::{Authorities, Responders, Signals};
+use crate::runner::{facts, hook_error, issue_error, store_error};
 use crate::store::transient::Transient;
 use crate::store::{Lease, LeaseOutcome};
 
@@ -63,7 +63,7 @@ async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Res
         account: &account,
         hooks,
         responder: &responder,
-        facts: facts(&name, csr, &settings),
+        facts: facts(&name, csr.names(), &settings, 1),
         stop,
         reporter: &gathered.reporter,
         now: OffsetDateTime::now_utc(),
@@ -83,20 +83,6 @@ fn name_of(csr: &Csr) -> Result<CertName, Error> {
     // Half of it: 128 bits are as unique as a file name needs.
     let half: [u8; 16] = std::array::from_fn(|index| digest.as_ref()[index]);
     format!("sign-csr/{:032x}", u128::from_be_bytes(half)).parse().map_err(Error::failed)
-}
-
-fn facts<'a>(name: &'a CertName, csr: &'a Csr, settings: &'a CertificateSettings) -> Facts<'a> {
-    Facts {
-        name,
-        names: csr.names(),
-        challenge: settings.challenge.as_str(),
-        key_algo: settings.key_type.algorithm(),
-        key_rollover: false,
-        ca: settings.ca.directory.as_str(),
-        owner: settings.owner.as_deref(),
-        attempt: 1,
-        hooks: Some(&settings.hooks),
-    }
 }
 
 /// The same request is being signed elsewhere.

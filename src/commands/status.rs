@@ -16,7 +16,7 @@ use crate::store::{Loaded, Stored};
 /// # Errors
 /// The store cannot be read.
 pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
-    let steps = super::plan::steps(gathered, false).await?;
+    let steps = super::plan::steps(gathered, &super::plan::declared(gathered)).await?;
     let names = gathered.names();
     let loaded = gathered.store().load_all(&names).await.map_err(crate::runner::store_error)?;
     let loaded: Result<Vec<Loaded>, _> = loaded.into_iter().collect();

@@ -82,19 +82,19 @@ impl HmacKey {
 #[derive(Debug, Error)]
 pub enum HmacKeyError {
     /// There is nothing in it.
-    #[error("read the external account's MAC key: {} is empty", place.describe())]
+    #[error("cannot read the external account's MAC key: {} is empty", place.describe())]
     Empty {
         /// Where it should be.
         place: HmacKey,
     },
     /// The variable is not set.
-    #[error("read the external account's MAC key: the environment variable `{variable}` is not set")]
+    #[error("cannot read the external account's MAC key: the environment variable `{variable}` is not set")]
     NotSet {
         /// Its name.
         variable: String,
     },
     /// The file cannot be read.
-    #[error("read the external account's MAC key `{}`", path.display())]
+    #[error("cannot read the external account's MAC key `{}`", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,

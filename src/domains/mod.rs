@@ -98,7 +98,12 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
         let found = Diagnostic::error("unsafe-alias", Some(span), "the alias has a blank");
         return Domains { diagnostics: vec![found], refused: 1, entries: Vec::new() };
     }
-    parse(&[source])
+    let mut domains = parse(&[source]);
+    for found in domains.diagnostics.iter_mut().filter(|found| found.rule == "alias-required") {
+        "a certificate whose first name is a wildcard needs an alias".clone_into(&mut found.message);
+        found.help = Some("name it with --alias, or put a name without `*.` first".to_owned());
+    }
+    domains
 }
 
 impl Domains {

@@ -37,7 +37,7 @@ pub fn read(path: &Path, drop_in: bool) -> Result<Vec<Arc<Source>>, ReadError> {
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The drop-in directory exists and cannot be listed.
-    #[error("list the directory `{}`", path.display())]
+    #[error("cannot list the directory `{}`", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// A file is missing or unreadable.
-    #[error("read the domains list `{}`", path.display())]
+    #[error("cannot read the domains list `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -53,7 +53,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Standard input broke off.
-    #[error("read the domains list from standard input")]
+    #[error("cannot read the domains list from standard input")]
     Stdin(#[source] io::Error),
 }
 
@@ -129,6 +129,6 @@ mod tests {
     #[test]
     fn a_missing_list_is_an_error() {
         let error = read(Path::new("does/not/exist"), true).unwrap_err();
-        assert_eq!(error.to_string(), "read the domains list `does/not/exist`");
+        assert_eq!(error.to_string(), "cannot read the domains list `does/not/exist`");
     }
 }

@@ -113,7 +113,7 @@ impl HookError {
     ///
     /// # Errors
     /// The one, or [`HookError::Several`].
-    pub(super) fn all(mut failures: Vec<Self>) -> Result<(), Self> {
+    pub fn all(mut failures: Vec<Self>) -> Result<(), Self> {
         match failures.len() {
             0 => Ok(()),
             1 => Err(failures.remove(0)),

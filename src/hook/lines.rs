@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::redact::Redaction;
+use super::redact::{PrivateKeys, Redaction};
 
 /// How long the beginning of a line waits for its end before it is shown alone.
 const PARTIAL_AFTER: Duration = Duration::from_millis(200);
@@ -42,8 +42,9 @@ impl<'a> Output<'a> {
         Self { show, redaction, tail: String::new() }
     }
 
-    fn pass_on(&mut self, stream: Stream, bytes: &[u8], partial: bool) {
+    fn pass_on(&mut self, stream: Stream, keys: &mut PrivateKeys, bytes: &[u8], partial: bool) {
         let text = String::from_utf8_lossy(bytes);
+        let text = keys.hide(&text);
         let text = self.redaction.apply(&text);
         (self.show)(Piece { stream, text: &text, partial });
         self.tail.push_str(&text);
@@ -79,11 +80,12 @@ pub(super) struct Lines {
     since: Option<Instant>,
     /// Whether a beginning of the present line was shown already.
     shown: bool,
+    keys: PrivateKeys,
 }
 
 impl Lines {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, pending: Vec::new(), since: None, shown: false }
+        Self { stream, pending: Vec::new(), since: None, shown: false, keys: PrivateKeys::default() }
     }
 
     /// Takes what was read and passes on every line that is complete.
@@ -135,7 +137,7 @@ impl Lines {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // The end alone of a line that was shown is nothing to show.
         if !(self.shown && line.is_empty()) {
-            output.pass_on(self.stream, line, false);
+            output.pass_on(self.stream, &mut self.keys, line, false);
         }
         self.shown = false;
         self.since = None;
@@ -144,7 +146,7 @@ impl Lines {
     fn show_up_to(&mut self, end: usize, output: &mut Output<'_>) {
         let end = whole_characters(&self.pending[..end]);
         if end > 0 {
-            output.pass_on(self.stream, &self.pending[..end], true);
+            output.pass_on(self.stream, &mut self.keys, &self.pending[..end], true);
             self.pending.drain(..end);
             self.shown = true;
         }

@@ -19,7 +19,8 @@ use progress::Progress;
 pub use summary::{Outcome, RunReport, Summary};
 
 use crate::config::Format;
-use crate::error::Error;
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, ExitCode};
 
 /// How much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -42,8 +43,10 @@ pub struct ReportOptions {
     pub format: Format,
     /// How much.
     pub verbosity: Verbosity,
-    /// Whether diagnostics are coloured.
-    pub color: bool,
+    /// Whether diagnostics are coloured. None: on a terminal, unless `NO_COLOR` is set.
+    pub color: Option<bool>,
+    /// Whether stdout belongs to the document alone, so that what happens meanwhile is told on stderr.
+    pub only_documents: bool,
 }
 
 /// Writes what happens to stdout and stderr.
@@ -72,10 +75,16 @@ impl Reporter {
         self.options.format == Format::Json
     }
 
-    /// Whether diagnostics are coloured.
+    /// Whether diagnostics on stderr are coloured.
     #[must_use]
     pub fn color(&self) -> bool {
-        self.options.color
+        self.options.color.unwrap_or_else(|| wants_color(&std::io::stderr()))
+    }
+
+    /// Whether a document, on stdout, is coloured.
+    #[must_use]
+    pub fn document_color(&self) -> bool {
+        self.options.color.unwrap_or_else(|| wants_color(&std::io::stdout()))
     }
 
     /// Takes note of something that happened, and prints it if it is asked for.
@@ -88,8 +97,7 @@ impl Reporter {
         } else if event.verbosity() <= verbosity
             && let Some(text) = event.line()
         {
-            // With JSON, stdout belongs to the document.
-            if self.is_json() || event.is_aside() {
+            if self.is_json() || self.options.only_documents || event.is_aside() {
                 progress.print(&mut std::io::stderr().lock(), &text);
             } else {
                 progress.print(&mut std::io::stdout().lock(), &text);
@@ -126,10 +134,42 @@ impl Reporter {
         let _ = message.print();
     }
 
-    /// Prints the failure that ends a command, with its hints, on stderr.
+    /// Prints a failure, with its hints, on stderr.
     pub fn error(&self, error: &Error) {
         self.aside(&error_text(None, error));
     }
+
+    /// The same for the failure that ends a command: with JSON, it is the command's document too.
+    pub fn fatal(&self, error: &Error) {
+        self.error(error);
+        if self.is_json() {
+            self.json(&serde_json::json!({
+                "version": 1,
+                "exit_code": error.exit_code().code(),
+                "error": { "message": error.to_string(), "hints": error.hints },
+            }));
+        }
+    }
+
+    /// Prints what is wrong with a configuration that cannot be used.
+    pub fn refuse(&self, faults: &[Diagnostic]) {
+        self.aside(&diagnostics::render(faults, self.color()));
+        let summary = diagnostics::summary(faults);
+        self.aside(&summary);
+        if self.is_json() {
+            self.json(&serde_json::json!({
+                "version": 1,
+                "exit_code": ExitCode::Usage.code(),
+                "error": { "message": format!("the configuration cannot be used: {summary}"), "hints": [] },
+                "findings": faults.iter().map(diagnostics::to_json).collect::<Vec<_>>(),
+            }));
+        }
+    }
+}
+
+/// <https://no-color.org>: set, and not empty.
+fn wants_color(stream: &dyn IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// `error: …` and a `hint: …` line each.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
+use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
-use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Approach, Delivered, Facts, Operation};
+use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
 use crate::identifier::Identifier;
 use crate::issue::{self, Cleaner, IssueError, Job};
 use crate::ledger::Record;
@@ -36,12 +37,6 @@ pub(super) enum Ended {
     Elsewhere,
     /// It is over.
     Report(RunReport),
-}
-
-/// The names to order, and the request a hook made.
-struct Wanted {
-    names: Vec<Identifier>,
-    csr: Option<Csr>,
 }
 
 impl<'r> Certificate<'r> {
@@ -82,7 +77,7 @@ impl<'r> Certificate<'r> {
 
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
-        match self.try_work(loaded, approach).await {
+        match working_for(&self.entry.name, self.try_work(loaded, approach)).await {
             Ok(ended) => ended,
             Err(error) => Ended::Report(self.failed(&error, None, None)),
         }
@@ -101,7 +96,7 @@ impl<'r> Certificate<'r> {
             let wanted = self.wanted().await?;
             Ok(self.under_lease(&wanted, lease, approach).await)
         };
-        match runner.stop.unless_stopped(worked).await {
+        match runner.stop.unless_stopped(working_for(&self.entry.name, worked)).await {
             None => self.skipped(),
             Some(Ok(report)) => report,
             Some(Err(error)) => self.failed(&error, None, None),
@@ -159,7 +154,7 @@ impl<'r> Certificate<'r> {
             self.runner.reporter.event(&Event::Started(&step));
             match self.issue(&step, wanted, &mut lease, approach).await {
                 Ok(issued) => outcome = issued,
-                Err(failure) => return self.note_failure(failure, &step, lease).await,
+                Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
             }
         } else {
             drop(approach);
@@ -185,7 +180,6 @@ impl<'r> Certificate<'r> {
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
         let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
-        let attempt = lease.record.failures.as_ref().map_or(0, |failures| failures.count) + 1;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
         let job = Job {
@@ -198,7 +192,7 @@ impl<'r> Certificate<'r> {
             account: &account,
             hooks: &runner.hooks,
             responder: &self.responder,
-            facts: self.facts(&wanted.names, attempt),
+            facts: self.facts(&wanted.names, attempt_at(&lease.record)),
             stop: &runner.stop,
             reporter: runner.reporter,
             now: OffsetDateTime::now_utc(),
@@ -216,7 +210,7 @@ impl<'r> Certificate<'r> {
         let hooks = &self.runner.hooks;
         let name = &self.entry.name;
         let owed = plan::owed_deliveries(&lease.record, &self.destinations);
-        let mut failed = Ok(());
+        let mut failures = Vec::new();
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
             let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
@@ -231,13 +225,13 @@ impl<'r> Certificate<'r> {
                     }
                     Err(error) => {
                         lease.record.delivery_failed(destination, error.to_string(), now);
-                        failed = Err(hook_error(&error));
+                        failures.push(error);
                     }
                 }
             }
         }
         lease.save().await.map_err(store_error)?;
-        failed
+        HookError::all(failures).map_err(|error| hook_error(&error))
     }
 
     /// Cleans what an earlier run deployed, where nothing is to be issued.
@@ -258,11 +252,13 @@ impl<'r> Certificate<'r> {
             && let Some(stored) = &loaded.stored
         {
             let facts = self.facts(&wanted.names, 1);
+            let mut failures = Vec::new();
             for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
-                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await
-                {
-                    return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
-                }
+                let told = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await;
+                failures.extend(told.err());
+            }
+            if let Err(error) = HookError::all(failures) {
+                return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
             }
         }
         runner.reporter.event(&Event::Unchanged(step));
@@ -270,9 +266,16 @@ impl<'r> Certificate<'r> {
     }
 
     /// Writes a failure down, so that the next run knows when to try again.
-    async fn note_failure(&self, failure: Failure, step: &Step, mut lease: Lease) -> RunReport {
+    async fn note_failure(
+        &self,
+        failure: Failure,
+        step: &Step,
+        wanted: &Wanted,
+        mut lease: Lease,
+    ) -> RunReport {
         let stopped = self.runner.stop.is_stopped();
-        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks).await;
+        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
+        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
         if failure.spends_the_order() {
             lease.record.abandon();
         }
@@ -297,20 +300,10 @@ impl<'r> Certificate<'r> {
 
     /// The names to order: those declared, or those of the request a hook makes.
     async fn wanted(&self) -> Result<Wanted, Error> {
-        let hooks = &self.runner.hooks;
-        let names = self.entry.names.clone();
-        if self.runner.deliver_only || !hooks.wants(Operation::GenerateCsr) {
-            return Ok(Wanted { names, csr: None });
+        if self.runner.deliver_only {
+            return Ok(Wanted::declared(self.entry));
         }
-        let facts = self.facts(&names, 1);
-        let paths = self.runner.store.prepare(&self.entry.name).await.map_err(store_error)?;
-        match hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))? {
-            None => Ok(Wanted { names, csr: None }),
-            Some(pem) => {
-                let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
-                Ok(Wanted { names: csr.names().to_vec(), csr: Some(csr) })
-            }
-        }
+        Wanted::of(self.entry, &self.settings, &self.runner.hooks, self.runner.store).await
     }
 
     fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
@@ -345,17 +338,7 @@ impl<'r> Certificate<'r> {
     }
 
     fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
-        Facts {
-            name: &self.entry.name,
-            names,
-            challenge: self.settings.challenge.as_str(),
-            key_algo: self.settings.key_type.algorithm(),
-            key_rollover: false,
-            ca: self.settings.ca.directory.as_str(),
-            owner: self.settings.owner.as_deref(),
-            attempt,
-            hooks: Some(&self.settings.hooks),
-        }
+        facts(&self.entry.name, names, &self.settings, attempt)
     }
 
     fn report(&self, step: &Step, outcome: Outcome, record: &Record) -> RunReport {
@@ -410,6 +393,11 @@ impl<'r> Certificate<'r> {
             owed_cleaning: false,
         }
     }
+}
+
+/// Which attempt at a certificate it is, from 1.
+fn attempt_at(record: &Record) -> u32 {
+    record.failures.as_ref().map_or(0, |failures| failures.count) + 1
 }
 
 /// What stopped a certificate: the way to the CA, or its own issue.

@@ -10,6 +10,7 @@ mod certificate;
 mod renewal;
 mod responders;
 mod signals;
+mod wanted;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use authority::{Authorities, AuthorityError, Unavailable};
 use certificate::{Certificate, Ended};
 pub use responders::Responders;
 pub use signals::Signals;
+pub use wanted::{Wanted, facts};
 
 use crate::config::{Ca, Config, HookSequence, OnFailure};
 use crate::domains::Entry;

@@ -232,9 +232,9 @@ fn parent(path: &Path) -> &Path {
 
 /// Something could not be done with a file.
 #[derive(Debug, Error)]
-#[error("{action} `{}`", path.display())]
+#[error("cannot {action} `{}`", path.display())]
 pub struct FileError {
-    /// What was tried, as in "failed to …".
+    /// What was tried, as in "cannot …".
     pub action: &'static str,
     /// The file, link or directory.
     pub path: PathBuf,
@@ -389,7 +389,7 @@ mod tests {
         let path = directory.path().join("file");
         fs::write(&path, "x").unwrap();
         let error = create_directory(&path.join("below")).unwrap_err();
-        assert_eq!(error.to_string(), format!("create the directory `{}`", path.display()));
+        assert_eq!(error.to_string(), format!("cannot create the directory `{}`", path.display()));
     }
 
     #[test]
@@ -429,6 +429,6 @@ mod tests {
     #[test]
     fn a_directory_that_takes_no_files_is_an_error_with_its_path() {
         let error = write(Path::new("/proc/self/record.json"), b"x", FILE_MODE).unwrap_err();
-        assert_eq!(error.to_string(), "write `/proc/self/record.json`");
+        assert_eq!(error.to_string(), "cannot write `/proc/self/record.json`");
     }
 }

@@ -178,19 +178,19 @@ pub enum StoreError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The record was changed or removed while we held the lease: nothing more may be written.
-    #[error("keep the lease of `{name}`: its record was changed by somebody else")]
+    #[error("the lease of `{name}` is lost: its record was changed by somebody else")]
     LeaseLost {
         /// Whose lease.
         name: String,
     },
     /// A staged file is gone.
-    #[error("find the staged file `{}`", path.display())]
+    #[error("the new file `{}` is gone", path.display())]
     NotStaged {
         /// The file.
         path: PathBuf,
     },
     /// The record cannot be used.
-    #[error("read `{}`", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Record {
         /// The record's file.
         path: PathBuf,

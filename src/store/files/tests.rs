@@ -339,7 +339,7 @@ async fn loads_many_in_their_order_and_one_bad_record_fails_alone() {
         match (number, result) {
             (8, Err(error)) => {
                 let path = base.state("certificates/n8.example.json");
-                assert_eq!(error.to_string(), format!("read `{}`", path.display()));
+                assert_eq!(error.to_string(), format!("cannot read `{}`", path.display()));
                 assert!(error.hints().concat().contains("loses no certificate"));
             }
             (7 | 201, Ok(loaded)) => assert!(loaded.stored.is_some()),
