@@ -134,6 +134,7 @@ impl Issuing<'_, '_> {
     /// Writes down what is wanted, orders it, and writes down where.
     async fn order(&mut self) -> Result<Order, IssueError> {
         self.phase(Phase::Ordering);
+        self.check_profile()?;
         let intent = self.intent().await?;
         let replaces = intent.replaces.clone();
         self.lease.record.begin(intent);
@@ -148,6 +149,18 @@ impl Issuing<'_, '_> {
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
+    }
+
+    /// A profile that the CA does not list is not to be asked for (draft-ietf-acme-profiles §4), nor to be done without.
+    fn check_profile(&self) -> Result<(), IssueError> {
+        let offered = &self.job.account.client().directory().meta.profiles;
+        match &self.job.settings.profile {
+            Some(wanted) if !offered.contains_key(wanted) => Err(IssueError::ProfileNotOffered {
+                wanted: wanted.clone(),
+                offered: offered.keys().cloned().collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn new_order(&self, replaces: Option<&str>) -> Result<Order, crate::acme::Error> {

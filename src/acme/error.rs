@@ -157,8 +157,9 @@ impl Error {
     /// overloaded or under maintenance and says when it is back (503 with `Retry-After`) is one too.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
-        let is_limit =
-            |status: u16, retry_after: Option<Duration>| status == 429 || status == 503 && retry_after.is_some();
+        let is_limit = |status: u16, retry_after: Option<Duration>| {
+            status == 429 || status == 503 && retry_after.is_some()
+        };
         match self {
             Self::Problem { problem, status, retry_after, .. } => {
                 problem.is("rateLimited") || is_limit(*status, *retry_after)

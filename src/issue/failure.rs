@@ -66,6 +66,14 @@ pub enum IssueError {
         /// What the CA says of it.
         problem: Option<Box<Problem>>,
     },
+    /// The CA does not have the profile that was configured.
+    #[error("the CA has no profile `{wanted}`{}", if offered.is_empty() { ", nor any other".to_owned() } else { format!(", only {}", List(offered)) })]
+    ProfileNotOffered {
+        /// The profile that was configured.
+        wanted: String,
+        /// Those that the CA lists in its directory.
+        offered: Vec<String>,
+    },
     /// The ledger names an order but not its request.
     #[error("the request of the pending order is not in the ledger")]
     RequestLost,
@@ -158,6 +166,12 @@ impl IssueError {
             }
             Self::ChallengeNotOffered { offered, .. } => {
                 vec![format!("set `challenge:` to one of {}", List(offered))]
+            }
+            Self::ProfileNotOffered { offered, .. } if offered.is_empty() => {
+                vec!["remove `profile:`".to_owned()]
+            }
+            Self::ProfileNotOffered { offered, .. } => {
+                vec![format!("set `profile:` to one of {}, or remove it", List(offered))]
             }
             Self::ValidationDeadline { .. } => {
                 vec!["raise `validation_timeout:` if the CA is known to be slow".to_owned()]
