@@ -395,6 +395,15 @@ impl Unavailable {
         !self.told.swap(true, Ordering::Relaxed)
     }
 
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self.error.as_ref() {
+            AuthorityError::Acme(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The same as an error with a kind and hints.
     #[must_use]
     pub fn to_error(&self) -> Error {
