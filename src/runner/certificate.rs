@@ -281,10 +281,13 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        let is_news = failure.is_news();
-        let error = failure.into_error();
-        if is_news {
-            return self.failed(&error, Some(step), Some(&lease.record));
+        let Failure::Authority(unavailable) = &failure else {
+            return self.failed(&failure.into_error(), Some(step), Some(&lease.record));
+        };
+        let error = unavailable.to_error();
+        // What keeps all certificates of a CA waiting is said once, and of no single one.
+        if unavailable.is_news() {
+            self.runner.reporter.error(&error);
         }
         self.failure(&error, Some(step), Some(&lease.record))
     }
@@ -407,14 +410,6 @@ impl Failure {
         match self {
             Self::Issue(IssueError::Acme(error)) => error.retry_after(),
             _ => None,
-        }
-    }
-
-    /// Whether it is to be said: what keeps all certificates of a CA waiting is said once.
-    fn is_news(&self) -> bool {
-        match self {
-            Self::Authority(error) => error.is_news(),
-            Self::Issue(_) => true,
         }
     }
 
