@@ -1,5 +1,6 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
+mod commands;
 mod hook_contract;
 mod hook_faults;
 mod house;
