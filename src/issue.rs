@@ -19,7 +19,7 @@ pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
 use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};
-use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus};
+use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus, ServerUrl};
 use crate::chain::Chain;
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
@@ -117,11 +117,10 @@ impl Issuing<'_, '_> {
         let Some(intent) = &self.lease.record.intent else { return Ok(None) };
         let Some(url) = intent.order.as_ref().filter(|_| self.is_wanted(intent)) else { return Ok(None) };
         let url = url.parse()?;
-        let read = self.job.account.order(&url);
-        let order = match self.job.stop.unless_stopped(read).await.ok_or(IssueError::Stopped)? {
+        let order = match self.unless_stopped(self.job.account.order(&url)).await? {
             Ok(order) => order,
             // The CA forgot it, or gives it to nobody any more: order anew.
-            Err(error) if error.problem().is_some() && !error.is_rate_limited() => return Ok(None),
+            Err(error) if error.is_refusal() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if order.status == OrderStatus::Invalid {
@@ -150,6 +149,7 @@ impl Issuing<'_, '_> {
     /// Writes down what is wanted, orders it, and writes down where.
     async fn order(&mut self) -> Result<Order, IssueError> {
         self.phase(Phase::Ordering);
+        self.check_profile()?;
         let intent = self.intent().await?;
         let replaces = intent.replaces.clone();
         self.lease.record.begin(intent);
@@ -168,6 +168,18 @@ impl Issuing<'_, '_> {
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
+    }
+
+    /// A profile that the CA does not list is not to be asked for (draft-ietf-acme-profiles §4), nor to be done without.
+    fn check_profile(&self) -> Result<(), IssueError> {
+        let offered = &self.job.account.client().directory().meta.profiles;
+        match &self.job.settings.profile {
+            Some(wanted) if !offered.contains_key(wanted) => Err(IssueError::ProfileNotOffered {
+                wanted: wanted.clone(),
+                offered: offered.keys().cloned().collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn new_order(&self, replaces: Option<&str>) -> Result<Order, crate::acme::Error> {
@@ -201,7 +213,9 @@ impl Issuing<'_, '_> {
         if let Some(csr) = job.csr {
             return Ok((CertificateKey::Foreign, csr.clone()));
         }
-        let kept = if job.settings.reuse_key { self.lease.existing_key().await? } else { None };
+        let compromised = self.lease.record.revoked.as_ref().is_some_and(|revoked| revoked.key_compromised);
+        let keeps = job.settings.reuse_key && !compromised;
+        let kept = if keeps { self.lease.existing_key().await? } else { None };
         let (source, key) = if let Some(pem) = kept {
             (CertificateKey::Kept, PrivateKey::from_pem(pem.expose())?)
         } else {
@@ -245,7 +259,7 @@ impl Issuing<'_, '_> {
         outcome.still_owed
     }
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
-        let authorizations = self.asked(self.job.account.authorizations(order)).await?;
+        let authorizations = self.unless_stopped(self.job.account.authorizations(order)).await??;
         let invalid = Invalid::among(&authorizations);
         if !invalid.is_empty() {
             return Err(IssueError::Invalid(invalid));
@@ -295,7 +309,7 @@ impl Issuing<'_, '_> {
             try_join_all(pending.iter().map(|pending| job.account.answer(&pending.challenge))).await?;
             job.account.poll_order(order, OrderGoal::Ready, job.settings.validation_timeout).await
         };
-        let order = match job.stop.unless_stopped(validated).await.ok_or(IssueError::Stopped)? {
+        let order = match self.unless_stopped(validated).await? {
             Ok(order) => order,
             Err(error @ crate::acme::Error::Deadline { .. }) => {
                 let unfinished = self.name_the_slow(order).await;
@@ -331,15 +345,12 @@ impl Issuing<'_, '_> {
         let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
         let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
         let order = match order.status {
-            OrderStatus::Ready => {
-                let finalized = self.finalize(&order, &csr);
-                self.job.stop.unless_stopped(finalized).await.ok_or(IssueError::Stopped)??
-            }
+            OrderStatus::Ready => self.unless_stopped(self.job.account.finalize(&order, csr.der())).await??,
             _ => order,
         };
         let timeout = self.job.settings.order_timeout;
         let issued = self.job.account.poll_order(&order, OrderGoal::Issued, timeout);
-        let order = self.asked(issued).await?;
+        let order = self.unless_stopped(issued).await??;
         if order.status == OrderStatus::Invalid {
             return Err(IssueError::order_invalid(&order));
         }
@@ -348,20 +359,10 @@ impl Issuing<'_, '_> {
         Ok(chain)
     }
 
-    /// An answer that was lost on the way may have been a yes: the order knows (RFC 8555 §7.4).
-    async fn finalize(&self, order: &Order, csr: &Csr) -> Result<Order, IssueError> {
-        match self.job.account.finalize(order, csr.der()).await {
-            Err(error) if error.problem().is_none() => match self.job.account.order(&order.url).await? {
-                again if again.status == OrderStatus::Ready => Err(error.into()),
-                again => Ok(again),
-            },
-            other => Ok(other?),
-        }
-    }
-
     /// The default chain, or the first alternate that ends at the issuer which was asked for.
     async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
-        let downloaded = self.asked(self.job.account.certificate(order)).await?;
+        let downloaded = self.unless_stopped(self.job.account.certificate(order)).await?;
+        let downloaded = downloaded.map_err(IssueError::Download)?;
         let default = Chain::parse(&downloaded.pem)?;
         let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
         if default.ends_at(wanted) {
@@ -369,8 +370,7 @@ impl Issuing<'_, '_> {
         }
         let mut offered = vec![default.last_issuer().to_owned()];
         for alternate in &downloaded.alternates {
-            let chain = self.asked(self.job.account.certificate_at(alternate)).await?;
-            let chain = Chain::parse(&chain.pem)?;
+            let Some(chain) = self.alternate(alternate).await? else { continue };
             if chain.ends_at(wanted) {
                 return Ok(chain);
             }
@@ -379,6 +379,15 @@ impl Issuing<'_, '_> {
         // The order is spent and the certificate is good: keep it rather than none.
         self.tell(&Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
         Ok(default)
+    }
+
+    /// Another chain for the same leaf; None for one that the CA names and does not have.
+    async fn alternate(&self, url: &ServerUrl) -> Result<Option<Chain>, IssueError> {
+        match self.unless_stopped(self.job.account.certificate_at(url)).await? {
+            Ok(downloaded) => Ok(Chain::parse(&downloaded.pem).ok()),
+            Err(error) if error.is_refusal() => Ok(None),
+            Err(error) => Err(IssueError::Download(error)),
+        }
     }
 
     /// Writes all new files; from here on the certificate is ours, whatever happens.
@@ -398,11 +407,8 @@ impl Issuing<'_, '_> {
     }
 
     /// What the CA says, unless the run is to end first: the next one asks again.
-    async fn asked<T>(
-        &self,
-        answer: impl Future<Output = Result<T, crate::acme::Error>>,
-    ) -> Result<T, IssueError> {
-        Ok(self.job.stop.unless_stopped(answer).await.ok_or(IssueError::Stopped)??)
+    async fn unless_stopped<T>(&self, answer: impl Future<Output = T>) -> Result<T, IssueError> {
+        self.job.stop.unless_stopped(answer).await.ok_or(IssueError::Stopped)
     }
 
     async fn save(&mut self) -> Result<(), IssueError> {

@@ -1,9 +1,11 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
+mod commands;
 mod concurrency;
 mod crash;
 mod durability;
 mod hook_contract;
+mod hook_faults;
 mod house;
 mod rig_itself;
 mod signals;

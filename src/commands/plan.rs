@@ -141,7 +141,8 @@ fn note(gathered: &Gathered) -> Option<String> {
     if hooks.is_empty() {
         return None;
     }
-    let names: Vec<_> = gathered.entries().iter().zip(&not_asked).filter(|(_, hooks)| !hooks.is_empty()).collect();
+    let names: Vec<_> =
+        gathered.entries().iter().zip(&not_asked).filter(|(_, hooks)| !hooks.is_empty()).collect();
     let names: Vec<&str> = names.iter().map(|(entry, _)| entry.name.as_str()).collect();
     let which = match names.len() {
         all if all == not_asked.len() => "all certificates".to_owned(),

@@ -34,7 +34,7 @@ impl Test {
         for line in text.lines() {
             let (what, rest) = line.split_once(' ').unwrap_or((line, ""));
             match what {
-                "call" if rest == PROBE => call.operation = "probe".to_owned(),
+                "call" if rest == PROBE => "probe".clone_into(&mut call.operation),
                 "call" => call.operation = unquoted(rest),
                 "argument" => call.arguments.push(unquoted(rest)),
                 "directory" => call.directory = unquoted(rest),
