@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::wanted::facts;
 use super::{Runner, hook_error, store_error};
 use crate::domains::Entry;
 use crate::error::Error;
-use crate::hook::{Facts, Hooks};
+use crate::hook::Hooks;
 use crate::identifier::{CertName, Identifier};
 use crate::issue::Cleaner;
 use crate::ledger::Record;
@@ -47,17 +48,7 @@ async fn clean_one(runner: &Runner<'_>, name: &CertName) -> Result<Vec<String>, 
     let identifiers: BTreeSet<&str> = owed.iter().map(|owed| owed.answer.identifier.as_str()).collect();
     let names: Vec<Identifier> = identifiers.iter().filter_map(|name| name.parse().ok()).collect();
     let settings = runner.config.certificate(name);
-    let facts = Facts {
-        name,
-        names: &names,
-        challenge: settings.challenge.as_str(),
-        key_algo: settings.key_type.algorithm(),
-        key_rollover: false,
-        ca: settings.ca.directory.as_str(),
-        owner: settings.owner.as_deref(),
-        attempt: 1,
-        hooks: None,
-    };
+    let facts = facts(name, &names, &settings, 1);
     let responder = runner.responders.of(runner.config, &settings);
     let cleaned = Cleaner { hooks: &runner.hooks, responder: &responder }.clean(&facts, owed).await;
     for error in &cleaned.errors {
