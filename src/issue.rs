@@ -241,9 +241,9 @@ impl Issuing<'_, '_> {
         self.lease.record.owe_cleaning(deployed.clone());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, approach).await;
-        // As the record has it: a hook of an earlier run may owe the same.
-        let owed = self.lease.record.take_owed_cleaning(|owed| deployed.iter().any(|new| new.is_for(owed)));
-        let still_owed = self.clean(owed).await;
+        let answers: Vec<Answer> = deployed.into_iter().map(|owed| owed.answer).collect();
+        let still_owed = self.clean(self.lease.record.owed_for(&answers)).await;
+        self.lease.record.cleaned(&answers);
         self.lease.record.owe_cleaning(still_owed);
         verdict
     }
@@ -258,6 +258,7 @@ impl Issuing<'_, '_> {
         }
         outcome.still_owed
     }
+
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
         let authorizations = self.unless_stopped(self.job.account.authorizations(order)).await??;
         let invalid = Invalid::among(&authorizations);

@@ -8,7 +8,7 @@
 //! | 1 | [`Record::begin`]: the intent with key and CSR | newOrder |
 //! | 2 | [`Record::ordered`]: the order's URL | anything else is asked of the CA |
 //! | 3 | [`Record::owe_cleaning`]: the answers | `deploy_challenge` |
-//! | 4 | [`Record::take_owed_cleaning`], once it was cleaned | |
+//! | 4 | [`Record::cleaned`] | |
 //! | 5 | [`Record::stage`]: all files are durable; the intent goes, deliveries are owed | `sync_cert` |
 //! | 6 | [`Record::decide_switch`] | the links move (in one write with 5 when no hook wants `sync_cert`) |
 //! | 7 | [`Record::switched`], [`Record::delivered`] and the rest | |
@@ -136,7 +136,11 @@ impl Record {
     /// The answers are about to be deployed. One that is owed already also becomes owed to the new hooks.
     pub fn owe_cleaning(&mut self, owed: impl IntoIterator<Item = Owed>) {
         for new in owed {
-            let Some(known) = self.owed_cleaning.iter_mut().find(|known| known.is_for(&new)) else {
+            let known = self
+                .owed_cleaning
+                .iter_mut()
+                .find(|o| o.challenge == new.challenge && o.answer == new.answer);
+            let Some(known) = known else {
                 self.owed_cleaning.push(new);
                 continue;
             };
@@ -148,12 +152,15 @@ impl Record {
         }
     }
 
-    /// Takes what is about to be cleaned out of what is owed. What cannot be cleaned is owed again.
-    pub fn take_owed_cleaning(&mut self, chosen: impl Fn(&Owed) -> bool) -> Vec<Owed> {
-        let owed = std::mem::take(&mut self.owed_cleaning);
-        let (taken, left) = owed.into_iter().partition(|owed| chosen(owed));
-        self.owed_cleaning = left;
-        taken
+    /// What is owed of these answers, also by hooks of earlier runs that deployed the same.
+    #[must_use]
+    pub fn owed_for(&self, answers: &[Answer]) -> Vec<Owed> {
+        self.owed_cleaning.iter().filter(|owed| answers.contains(&owed.answer)).cloned().collect()
+    }
+
+    /// These answers were cleaned by every hook they were deployed with.
+    pub fn cleaned(&mut self, answers: &[Answer]) {
+        self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
     }
 
     /// The files of `timestamp` are durable: the intent is carried out, and each destination is owed a delivery.
@@ -347,14 +354,6 @@ pub struct Owed {
     pub answer: Answer,
 }
 
-impl Owed {
-    /// Whether both are about the same answer, whoever deployed it.
-    #[must_use]
-    pub fn is_for(&self, other: &Self) -> bool {
-        self.challenge == other.challenge && self.answer == other.answer
-    }
-}
-
 /// Files that are durable and not (all) linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -532,8 +531,9 @@ mod tests {
         record.owe_cleaning([owed("1", "dns"), owed("1", "other")]);
         assert_eq!(record.owed_cleaning.len(), 2);
         assert_eq!(record.owed_cleaning[0].hooks, ["dns", "other"]);
-        let taken = record.take_owed_cleaning(|owed| owed.answer.value == "1");
-        assert_eq!(taken[0].hooks, ["dns", "other"]);
+        let answers = [owed("1", "dns").answer];
+        assert_eq!(record.owed_for(&answers), record.owed_cleaning[..1]);
+        record.cleaned(&answers);
         assert_eq!(record.owed_cleaning, [owed("2", "dns")]);
     }
 
@@ -697,10 +697,13 @@ mod tests {
             renewal in option::of(renewals()),
             failures in option::of(failures()),
             settings in option::of(text()),
+            revoked in option::of((text(), any::<bool>())),
         ) -> Record {
             let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
+            let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
             Record {
                 format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
+                revoked,
             }
         }
     }

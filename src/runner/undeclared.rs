@@ -44,7 +44,7 @@ async fn clean_one(runner: &Runner<'_>, name: &CertName) -> Result<Vec<String>, 
     // Another run that has it in work cleans it.
     let LeaseOutcome::Taken(lease) = taken else { return Ok(Vec::new()) };
     let mut lease = Lease::new(lease);
-    let owed = lease.record.take_owed_cleaning(|_| true);
+    let owed = lease.record.owed_cleaning.clone();
     let identifiers: BTreeSet<&str> = owed.iter().map(|owed| owed.answer.identifier.as_str()).collect();
     let names: Vec<Identifier> = identifiers.iter().filter_map(|name| name.parse().ok()).collect();
     let settings = runner.config.certificate(name);
@@ -54,7 +54,7 @@ async fn clean_one(runner: &Runner<'_>, name: &CertName) -> Result<Vec<String>, 
     for error in &cleaned.errors {
         runner.reporter.event(&Event::CleaningFailed { name, error });
     }
-    lease.record.owe_cleaning(cleaned.still_owed);
+    lease.record.owed_cleaning = cleaned.still_owed;
     lease.save().await.map_err(store_error)?;
     Ok(cleaned.errors.iter().map(|error| format!("{name}: {error}")).collect())
 }
