@@ -187,7 +187,9 @@ impl Event<'_> {
                 let said = error_text(Some(name.as_str()), &error);
                 Some(format!("{said}\nhint: the next run, or `hydrant deliver`, cleans it"))
             }
-            Self::Failed { name, error } | Self::Lost { name, error } => Some(error_text(Some(name.as_str()), error)),
+            Self::Failed { name, error } | Self::Lost { name, error } => {
+                Some(error_text(Some(name.as_str()), error))
+            }
             Self::HookFailed { name, error } => {
                 let error = Error::failed(error.to_string()).hints(error.hints());
                 Some(error_text(Some(name.as_str()), &error))

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
-use super::wanted::{Wanted, facts};
 use super::undeclared::owes_cleaning;
+use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
 use crate::domains::Entry;

@@ -25,7 +25,9 @@ pub(super) async fn clean(runner: &Runner<'_>, entries: &[Entry]) -> Result<Vec<
     let mut problems = Vec::new();
     for (name, loaded) in names.iter().zip(loaded) {
         // What a record that cannot be read has to say concerns nobody any more.
-        if loaded.is_ok_and(|loaded| owes_cleaning(&runner.hooks, &loaded.record)) && !runner.stop.is_stopped() {
+        if loaded.is_ok_and(|loaded| owes_cleaning(&runner.hooks, &loaded.record))
+            && !runner.stop.is_stopped()
+        {
             runner.hooks.ready().await.map_err(|error| hook_error(&error))?;
             problems.extend(clean_one(runner, name).await?);
         }

@@ -169,9 +169,7 @@ impl Test {
         let killer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/killat.py");
         let note = self.path("killed-at");
         let output = self
-            .spawn(
-                Command::new(killer).arg(nth.to_string()).arg(&note).arg(hydrant()).args(&self.arguments),
-            )
+            .spawn(Command::new(killer).arg(nth.to_string()).arg(&note).arg(hydrant()).args(&self.arguments))
             .wait();
         (output, fs::read_to_string(note).ok())
     }
