@@ -1,6 +1,7 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
 mod batch;
+mod commands;
 mod hook_contract;
 mod hook_faults;
 mod hook_test;

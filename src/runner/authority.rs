@@ -358,7 +358,7 @@ pub enum AuthorityError {
         ca: String,
     },
     /// A file of roots or keys cannot be read.
-    #[error("`{}` cannot be read", path.display())]
+    #[error("cannot read `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -393,6 +393,15 @@ impl Unavailable {
     #[must_use]
     pub fn is_news(&self) -> bool {
         !self.told.swap(true, Ordering::Relaxed)
+    }
+
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self.error.as_ref() {
+            AuthorityError::Acme(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// The same as an error with a kind and hints.

@@ -17,6 +17,7 @@ use crate::identifier::Identifier;
 use crate::issue::{self, Cleaner, IssueError, Job};
 use crate::ledger::Record;
 use crate::plan::{self, Action, Step, Subject};
+use crate::report::words::When;
 use crate::report::{Event, Outcome, Phase, RunReport};
 use crate::responder::Responder;
 use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
@@ -279,10 +280,20 @@ impl<'r> Certificate<'r> {
         if failure.spends_the_order() {
             lease.record.abandon();
         }
-        if !stopped && failure.counts() {
+        let (counts, retry_after) = (failure.counts(), failure.retry_after());
+        let unavailable = match &failure {
+            Failure::Authority(unavailable) => Some(unavailable.clone()),
+            Failure::Issue(_) => None,
+        };
+        let mut error = failure.into_error();
+        if !stopped && counts {
             let now = OffsetDateTime::now_utc().unix_timestamp();
-            let retry_after = failure.retry_after().and_then(|wait| i64::try_from(wait.as_secs()).ok());
-            lease.record.failed(failure.to_string(), now, retry_after);
+            // In whole seconds, and never too early.
+            let retry_after = retry_after.and_then(|wait| i64::try_from(wait.as_secs() + 1).ok());
+            lease.record.failed(error.to_string(), now, retry_after);
+            if let Some(until) = limited_until(&lease.record) {
+                error = error.hint(format!("the CA is asked again from {} on", When(until)));
+            }
         }
         if let Err(error) = lease.save().await {
             return self.failed(&store_error(error), Some(step), Some(&lease.record));
@@ -290,10 +301,12 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        let is_news = failure.is_news();
-        let error = failure.into_error();
-        if is_news {
+        let Some(unavailable) = unavailable else {
             return self.failed(&error, Some(step), Some(&lease.record));
+        };
+        // What keeps all certificates of a CA waiting is said once, and of no single one.
+        if unavailable.is_news() {
+            self.runner.reporter.error(&error);
         }
         self.failure(&error, Some(step), Some(&lease.record))
     }
@@ -400,6 +413,11 @@ fn attempt_at(record: &Record) -> u32 {
     record.failures.as_ref().map_or(0, |failures| failures.count) + 1
 }
 
+/// Until when the CA wants to be left alone.
+fn limited_until(record: &Record) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
+}
+
 /// What stopped a certificate: the way to the CA, or its own issue.
 enum Failure {
     Authority(super::Unavailable),
@@ -407,29 +425,27 @@ enum Failure {
 }
 
 impl Failure {
-    /// Whether it holds the certificate back: what never reached the CA does not.
+    /// What went wrong between us and the CA.
+    fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self {
+            Self::Authority(error) => error.at_the_ca(),
+            Self::Issue(error) => error.at_the_ca(),
+        }
+    }
+
+    /// Whether it holds the certificate back: what never reached the CA does not, nor does what has nothing to do with
+    /// this certificate, unless the CA wants to be left alone.
     fn counts(&self) -> bool {
         match self {
-            Self::Authority(_) | Self::Issue(IssueError::Stopped) => false,
-            Self::Issue(IssueError::Acme(error)) => !error.is_unreachable(),
-            Self::Issue(_) => true,
+            Self::Authority(_) => self.retry_after().is_some(),
+            Self::Issue(IssueError::Stopped) => false,
+            Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
         }
     }
 
     /// How long the CA wants to be left alone.
     fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Issue(IssueError::Acme(error)) => error.retry_after(),
-            _ => None,
-        }
-    }
-
-    /// Whether it is to be said: what keeps all certificates of a CA waiting is said once.
-    fn is_news(&self) -> bool {
-        match self {
-            Self::Authority(error) => error.is_news(),
-            Self::Issue(_) => true,
-        }
+        self.at_the_ca()?.retry_after()
     }
 
     fn spends_the_order(&self) -> bool {
@@ -440,15 +456,6 @@ impl Failure {
         match self {
             Self::Authority(error) => error.to_error(),
             Self::Issue(error) => issue_error(error),
-        }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Authority(error) => error.fmt(f),
-            Self::Issue(error) => error.fmt(f),
         }
     }
 }

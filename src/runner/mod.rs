@@ -244,10 +244,10 @@ pub(crate) fn store_error(error: StoreError) -> Error {
 
 /// A certificate that was not issued, with what to do about it.
 pub(crate) fn issue_error(error: IssueError) -> Error {
-    let kind = match &error {
-        IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
-        IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
-        IssueError::Stopped => ErrorKind::Interrupted,
+    let kind = match error.at_the_ca() {
+        Some(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
+        Some(acme) if acme.is_rate_limited() => ErrorKind::Limited,
+        None if matches!(error, IssueError::Stopped) => ErrorKind::Interrupted,
         _ => ErrorKind::Failed,
     };
     let hints = error.hints();
