@@ -115,8 +115,11 @@ impl Runner<'_> {
             self.sign_in(&certificates, &queue).await?;
         }
         self.reporter.expect(queue.len());
-        let elsewhere = self.work(&certificates, queue, &mut reports).await;
-        self.wait_for(&certificates, elsewhere, &mut reports).await;
+        let working = async {
+            let elsewhere = self.work(&certificates, queue, &mut reports).await;
+            self.wait_for(&certificates, elsewhere, &mut reports).await;
+        };
+        self.reporter.showing_progress(working).await;
 
         let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
         if self.whole_list {
