@@ -194,7 +194,9 @@ impl Issuing<'_, '_> {
         if let Some(csr) = job.csr {
             return Ok((CertificateKey::Foreign, csr.clone()));
         }
-        let kept = if job.settings.reuse_key { self.lease.existing_key().await? } else { None };
+        let compromised = self.lease.record.revoked.as_ref().is_some_and(|revoked| revoked.key_compromised);
+        let keeps = job.settings.reuse_key && !compromised;
+        let kept = if keeps { self.lease.existing_key().await? } else { None };
         let (source, key) = if let Some(pem) = kept {
             (CertificateKey::Kept, PrivateKey::from_pem(pem.expose())?)
         } else {

@@ -53,6 +53,9 @@ pub struct Record {
     /// Failures since the last certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,
+    /// The certificate that was revoked, until another takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revoked>,
     /// Fingerprint of the settings that the stored certificate was issued with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
@@ -69,6 +72,7 @@ impl Default for Record {
             deliveries: BTreeMap::new(),
             renewal: None,
             failures: None,
+            revoked: None,
             settings: None,
         }
     }
@@ -154,7 +158,7 @@ impl Record {
     }
 
     /// The files of `timestamp` are durable: the intent is carried out, and each destination is owed a delivery.
-    /// Failures are forgotten.
+    /// Failures, and the revocation of what was there before, are forgotten.
     pub fn stage<D: Into<String>>(
         &mut self,
         timestamp: u64,
@@ -164,10 +168,21 @@ impl Record {
     ) {
         self.intent = None;
         self.failures = None;
+        self.revoked = None;
         self.staged = Some(Staged { timestamp, key, switch: false });
         for destination in destinations {
             self.owe_delivery(destination, timestamp, now);
         }
+    }
+
+    /// The certificate of this fingerprint was revoked. A key that others may have is in no certificate to come.
+    pub fn revoked(&mut self, fingerprint: impl Into<String>, key_compromised: bool) {
+        let known = self.revoked.take().is_some_and(|revoked| revoked.key_compromised);
+        let key_compromised = key_compromised || known;
+        if key_compromised {
+            self.abandon();
+        }
+        self.revoked = Some(Revoked { fingerprint: fingerprint.into(), key_compromised });
     }
 
     /// Every hook that wants `sync_cert` had it: from here on the links follow, whatever happens.
@@ -237,6 +252,16 @@ impl Record {
 #[derive(Deserialize)]
 struct Head {
     format: u32,
+}
+
+/// A certificate that must not be trusted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoked {
+    /// Which: SHA-256 of its DER, in hexadecimal.
+    pub fingerprint: String,
+    /// Whether somebody else may have its key.
+    pub key_compromised: bool,
 }
 
 /// An issue that was begun: everything the next run needs to finish it.

@@ -138,6 +138,8 @@ pub enum Because {
     OrderPending,
     /// Less than `renew_before` is left.
     RenewBefore(OffsetDateTime),
+    /// What is stored was revoked.
+    Revoked,
     /// New files wait for `sync_cert` or for their links.
     SwitchPending,
     /// The instant chosen in the CA's renewal window has come.
@@ -170,6 +172,7 @@ impl fmt::Display for Because {
             Self::NotStored => f.write_str("nothing is stored"),
             Self::OrderPending => f.write_str("an earlier run was cut off"),
             Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
+            Self::Revoked => f.write_str("it was revoked"),
             Self::SwitchPending => f.write_str("new files wait to be put in place"),
             Self::WindowOpen(at) => write!(f, "the CA's renewal window: chosen instant {}", When(*at)),
         }
@@ -255,6 +258,10 @@ fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
         return Some((Action::Renew, Because::Forced));
     }
     let renew = |because| Some((Action::Renew, because));
+    let revoked = subject.loaded.record.revoked.as_ref();
+    if revoked.is_some_and(|revoked| revoked.fingerprint == stored.leaf.fingerprint) {
+        return renew(Because::Revoked);
+    }
     let not_after = stored.leaf.not_after;
     if not_after <= at.now {
         return renew(Because::Expired(not_after));

@@ -1,9 +1,11 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
-mod hook_contract;
 mod ca_faults;
 mod certificates;
 mod challenges;
+mod commands;
+mod hook_contract;
+mod hook_faults;
 mod house;
 mod rig_itself;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]

@@ -72,6 +72,7 @@ fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Val
         "days_left": stored.map(|stored| days_left(stored, now)),
         "issuer": stored.map(|stored| &stored.leaf.issuer),
         "fingerprint": stored.map(|stored| &stored.leaf.fingerprint),
+        "revoked": record.revoked.is_some(),
         "deliveries": record.deliveries,
         "challenges_to_clean": record.owed_cleaning.len(),
         "failures": record.failures.as_ref().map(|failures| failures.count),

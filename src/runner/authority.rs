@@ -358,7 +358,7 @@ pub enum AuthorityError {
         ca: String,
     },
     /// A file of roots or keys cannot be read.
-    #[error("`{}` cannot be read", path.display())]
+    #[error("cannot read `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,

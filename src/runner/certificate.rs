@@ -280,7 +280,11 @@ impl<'r> Certificate<'r> {
         if failure.spends_the_order() {
             lease.record.abandon();
         }
-        let (counts, retry_after, is_news) = (failure.counts(), failure.retry_after(), failure.is_news());
+        let (counts, retry_after) = (failure.counts(), failure.retry_after());
+        let unavailable = match &failure {
+            Failure::Authority(unavailable) => Some(unavailable.clone()),
+            Failure::Issue(_) => None,
+        };
         let mut error = failure.into_error();
         if !stopped && counts {
             let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -297,8 +301,12 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        if is_news {
+        let Some(unavailable) = unavailable else {
             return self.failed(&error, Some(step), Some(&lease.record));
+        };
+        // What keeps all certificates of a CA waiting is said once, and of no single one.
+        if unavailable.is_news() {
+            self.runner.reporter.error(&error);
         }
         self.failure(&error, Some(step), Some(&lease.record))
     }
@@ -438,14 +446,6 @@ impl Failure {
     /// How long the CA wants to be left alone.
     fn retry_after(&self) -> Option<Duration> {
         self.at_the_ca()?.retry_after()
-    }
-
-    /// Whether it is to be said: what keeps all certificates of a CA waiting is said once.
-    fn is_news(&self) -> bool {
-        match self {
-            Self::Authority(error) => error.is_news(),
-            Self::Issue(_) => true,
-        }
     }
 
     fn spends_the_order(&self) -> bool {
