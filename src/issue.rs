@@ -226,10 +226,8 @@ impl Issuing<'_, '_> {
         self.lease.record.owe_cleaning(deployed.iter().cloned());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, &answers, approach).await;
-        for owed in &deployed {
-            self.lease.record.cleaned(std::slice::from_ref(&owed.answer));
-        }
         let still_owed = self.clean(deployed).await;
+        self.lease.record.cleaned(&answers);
         self.lease.record.owe_cleaning(still_owed);
         verdict
     }
@@ -244,6 +242,7 @@ impl Issuing<'_, '_> {
         }
         outcome.still_owed
     }
+
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
         let authorizations = self.job.account.authorizations(order).await?;
         let invalid = Invalid::among(&authorizations);
