@@ -237,11 +237,14 @@ impl Issuing<'_, '_> {
             return Ok(order);
         }
         let pending = self.pending_challenges(&order).await?;
+        let job = self.job;
+        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
+        let turn = job.responder.turn(job.settings.challenge.as_str(), &answers);
+        let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)?;
         let deployed = self.owed(&pending);
         self.lease.record.owe_cleaning(deployed.clone());
         self.save().await?;
-        let verdict = self.deploy_and_answer(&order, &pending, approach).await;
-        let answers: Vec<Answer> = deployed.into_iter().map(|owed| owed.answer).collect();
+        let verdict = self.deploy_and_answer(&order, &pending, &answers, approach).await;
         let still_owed = self.clean(self.lease.record.owed_for(&answers)).await;
         self.lease.record.cleaned(&answers);
         self.lease.record.owe_cleaning(still_owed);
@@ -295,14 +298,14 @@ impl Issuing<'_, '_> {
         &mut self,
         order: &Order,
         pending: &[Pending],
+        answers: &[Answer],
         approach: Approach,
     ) -> Result<Order, IssueError> {
         let job = self.job;
-        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
         self.phase(Phase::Deploying);
         if !answers.is_empty() {
-            job.responder.deploy(job.settings.challenge.as_str(), &answers)?;
-            job.hooks.deploy_challenges(&job.facts, &answers, approach).await?;
+            job.responder.deploy(job.settings.challenge.as_str(), answers)?;
+            job.hooks.deploy_challenges(&job.facts, answers, approach).await?;
         }
 
         self.phase(Phase::Validating);

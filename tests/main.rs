@@ -1,6 +1,9 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
 mod batch;
+mod ca_faults;
+mod certificates;
+mod challenges;
 mod commands;
 mod concurrency;
 mod crash;
