@@ -1,6 +1,7 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
 mod commands;
+mod docs;
 mod house;
 mod rig_itself;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]

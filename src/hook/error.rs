@@ -159,6 +159,16 @@ impl HookError {
         }
     }
 
+    /// Whether there is no such program, or none that can be executed: nothing but the configuration can mend it.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        match self {
+            Self::Program { .. } => true,
+            Self::Several(failures) => failures.iter().all(Self::is_unusable),
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {

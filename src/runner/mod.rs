@@ -253,5 +253,6 @@ pub(crate) fn issue_error(error: IssueError) -> Error {
 
 /// A hook that failed, with what to do about it.
 pub(crate) fn hook_error(error: &HookError) -> Error {
-    Error::failed(error.to_string()).hints(error.hints())
+    let kind = if error.is_unusable() { ErrorKind::Config } else { ErrorKind::Failed };
+    Error::new(kind, error.to_string()).hints(error.hints())
 }
