@@ -19,7 +19,7 @@ pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
 use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};
-use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus};
+use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus, ServerUrl};
 use crate::chain::Chain;
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
@@ -105,7 +105,7 @@ impl Issuing<'_, '_> {
         let order = match self.job.account.order(&url.parse()?).await {
             Ok(order) => order,
             // The CA forgot it, or gives it to nobody any more: order anew.
-            Err(error) if error.problem().is_some() && !error.is_rate_limited() => return Ok(None),
+            Err(error) if error.is_refusal() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if order.status == OrderStatus::Invalid {
@@ -134,6 +134,7 @@ impl Issuing<'_, '_> {
     /// Writes down what is wanted, orders it, and writes down where.
     async fn order(&mut self) -> Result<Order, IssueError> {
         self.phase(Phase::Ordering);
+        self.check_profile()?;
         let intent = self.intent().await?;
         let replaces = intent.replaces.clone();
         self.lease.record.begin(intent);
@@ -148,6 +149,18 @@ impl Issuing<'_, '_> {
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
+    }
+
+    /// A profile that the CA does not list is not to be asked for (draft-ietf-acme-profiles §4), nor to be done without.
+    fn check_profile(&self) -> Result<(), IssueError> {
+        let offered = &self.job.account.client().directory().meta.profiles;
+        match &self.job.settings.profile {
+            Some(wanted) if !offered.contains_key(wanted) => Err(IssueError::ProfileNotOffered {
+                wanted: wanted.clone(),
+                offered: offered.keys().cloned().collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn new_order(&self, replaces: Option<&str>) -> Result<Order, crate::acme::Error> {
@@ -209,10 +222,9 @@ impl Issuing<'_, '_> {
         self.lease.record.owe_cleaning(deployed.iter().cloned());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, approach).await;
-        for owed in &deployed {
-            self.lease.record.cleaned(std::slice::from_ref(&owed.answer));
-        }
+        let answers: Vec<Answer> = deployed.iter().map(|owed| owed.answer.clone()).collect();
         let still_owed = self.clean(deployed).await;
+        self.lease.record.cleaned(&answers);
         self.lease.record.owe_cleaning(still_owed);
         verdict
     }
@@ -227,6 +239,7 @@ impl Issuing<'_, '_> {
         }
         outcome.still_owed
     }
+
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
         let authorizations = self.job.account.authorizations(order).await?;
         let invalid = Invalid::among(&authorizations);
@@ -291,7 +304,10 @@ impl Issuing<'_, '_> {
         }
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
-            job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await?;
+            // A hook that fails at this too must not hide what the CA says.
+            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await {
+                self.tell(&Event::HookFailed { name: job.name, error: &error });
+            }
         }
         Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
     }
@@ -311,7 +327,7 @@ impl Issuing<'_, '_> {
         let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
         let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
         let order = match order.status {
-            OrderStatus::Ready => self.finalize(&order, &csr).await?,
+            OrderStatus::Ready => self.job.account.finalize(&order, csr.der()).await?,
             _ => order,
         };
         let account = self.job.account;
@@ -326,20 +342,9 @@ impl Issuing<'_, '_> {
         Ok(chain)
     }
 
-    /// An answer that was lost on the way may have been a yes: the order knows (RFC 8555 §7.4).
-    async fn finalize(&self, order: &Order, csr: &Csr) -> Result<Order, IssueError> {
-        match self.job.account.finalize(order, csr.der()).await {
-            Err(error) if error.problem().is_none() => match self.job.account.order(&order.url).await? {
-                again if again.status == OrderStatus::Ready => Err(error.into()),
-                again => Ok(again),
-            },
-            other => Ok(other?),
-        }
-    }
-
     /// The default chain, or the first alternate that ends at the issuer which was asked for.
     async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
-        let downloaded = self.job.account.certificate(order).await?;
+        let downloaded = self.job.account.certificate(order).await.map_err(IssueError::Download)?;
         let default = Chain::parse(&downloaded.pem)?;
         let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
         if default.ends_at(wanted) {
@@ -347,7 +352,7 @@ impl Issuing<'_, '_> {
         }
         let mut offered = vec![default.last_issuer().to_owned()];
         for alternate in &downloaded.alternates {
-            let chain = Chain::parse(&self.job.account.certificate_at(alternate).await?.pem)?;
+            let Some(chain) = self.alternate(alternate).await? else { continue };
             if chain.ends_at(wanted) {
                 return Ok(chain);
             }
@@ -356,6 +361,15 @@ impl Issuing<'_, '_> {
         // The order is spent and the certificate is good: keep it rather than none.
         self.tell(&Event::ChainNotOffered { name: self.job.name, wanted, offered: &offered });
         Ok(default)
+    }
+
+    /// Another chain for the same leaf; None for one that the CA names and does not have.
+    async fn alternate(&self, url: &ServerUrl) -> Result<Option<Chain>, IssueError> {
+        match self.job.account.certificate_at(url).await {
+            Ok(downloaded) => Ok(Chain::parse(&downloaded.pem).ok()),
+            Err(error) if error.is_refusal() => Ok(None),
+            Err(error) => Err(IssueError::Download(error)),
+        }
     }
 
     /// Writes all new files; from here on the certificate is ours, whatever happens.

@@ -683,10 +683,13 @@ mod tests {
             renewal in option::of(renewals()),
             failures in option::of(failures()),
             settings in option::of(text()),
+            revoked in option::of((text(), any::<bool>())),
         ) -> Record {
             let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
+            let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
             Record {
                 format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
+                revoked,
             }
         }
     }

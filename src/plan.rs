@@ -209,11 +209,11 @@ pub fn renewal_due(subject: &Subject<'_>, stored: &Stored) -> OffsetDateTime {
     leaf.not_after - if short { lifetime / 2 } else { lifetime / 3 }
 }
 
-/// The hooks of this run that are owed what is stored.
+/// The hooks of this run that are owed what is stored, in the order of `destinations`.
 #[must_use]
 pub fn owed_deliveries(record: &Record, destinations: &[String]) -> Vec<String> {
-    let owed = record.owed_deliveries().map(|(destination, _)| destination.to_owned());
-    owed.filter(|destination| destinations.contains(destination)).collect()
+    let is_owed = |wanted: &&String| record.owed_deliveries().any(|(owed, _)| owed == wanted.as_str());
+    destinations.iter().filter(is_owed).cloned().collect()
 }
 
 fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {

@@ -202,7 +202,8 @@ fn the_examples_are_in_order() {
 
     let list = root().join("domains.txt.example");
     // A CA of one's own: no public one certifies names below `.example`.
-    let test = Test::new().config("ca: https://ca.internal/directory\nchallenge: dns-01\nhooks: [/bin/true]\n");
+    let test =
+        Test::new().config("ca: https://ca.internal/directory\nchallenge: dns-01\nhooks: [/bin/true]\n");
     let linted = test.hydrant(&["lint", "--deny-warnings", "--domains", list.to_str().unwrap()]).code(0);
     assert!(linted.stdout.ends_with(" certificates, no findings\n"), "{}", linted.stdout);
 

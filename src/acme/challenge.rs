@@ -71,7 +71,7 @@ pub fn key_authorization(token: &str, thumbprint: &str) -> String {
 
 /// The text of the TXT record that answers dns-01 (RFC 8555 §8.4).
 #[must_use]
-pub fn dns01_record_value(key_authorization: &str) -> String {
+pub fn dns01_value(key_authorization: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, key_authorization.as_bytes()))
 }
 
@@ -128,7 +128,7 @@ mod tests {
             authorization,
             "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
         );
-        let value = dns01_record_value(&authorization);
+        let value = dns01_value(&authorization);
         assert_eq!(URL_SAFE_NO_PAD.decode(&value).unwrap(), tls_alpn01_digest(&authorization));
         let hook_value = tls_alpn01_hook_value(&authorization);
         assert_eq!(hook_value.len(), 32 * 3 - 1);

@@ -112,7 +112,9 @@ const MOST_REDIRECTS: u32 = 5;
 
 /// The body of an answer.
 pub(crate) fn json<T: DeserializeOwned>(reply: &Reply) -> Result<T, Error> {
-    serde_json::from_slice(&reply.body).map_err(|error| Error::malformed(&reply.url, &error))
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        if error.is_data() { Error::malformed(&reply.url, &error) } else { Error::not_json(reply) }
+    })
 }
 
 /// The `Location` of something that was made or found.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::jws::{self, Signer};
@@ -84,8 +84,10 @@ impl Connection {
         let mut is_repeated = false;
         let mut first_refusal = None;
         loop {
-            self.wait_for_pauses(&request, &mut course).await;
-            let tried = match self.attempt(&request, nonce.take()).await? {
+            let place = self.place(&request, &mut course).await?;
+            let tried = self.attempt(&request, nonce.take()).await?;
+            drop(place);
+            let tried = match tried {
                 Tried { outcome: Ok(reply), is_for_nonce: false } if reply.is_success() => {
                     reply.show_to(self.observer.as_ref(), false);
                     return Ok(reply);
@@ -98,33 +100,36 @@ impl Connection {
             let error = tried.error(is_repeated);
             tried.show_to(self.observer.as_ref(), next.is_none() && !(request.expected)(&error));
             let Some(wait) = next else {
+                if let Some(wait) = error.retry_after()
+                    && let Some(scope) = tried.pause(&request, &error)
+                {
+                    // Nobody else needs to hear it from the CA.
+                    self.pauses.extend(scope, wait, &error);
+                }
                 // What the CA said first is worth more than that its nonces or the network failed later.
                 let is_hollow =
-                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent);
+                    matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent { .. });
                 return Err(if is_hollow { first_refusal.unwrap_or(error) } else { error });
             };
             is_repeated |= matches!(setback, Setback::Lost { .. } | Setback::ServerError(_));
-            let scope = tried.pause(&request, &error);
+            if let Some(scope) = tried.pause(&request, &error) {
+                // The next turn of the loop waits for it, as everybody else does.
+                self.pauses.extend(scope, wait, &error);
+            } else {
+                course.spend(wait);
+                tokio::time::sleep(wait).await;
+            }
             if setback == Setback::BadNonce {
                 // RFC 8555 §6.5: the answer brings the nonce to try again with.
                 nonce = tried.nonce();
             } else if first_refusal.is_none() && !error.is_unreachable() {
                 first_refusal = Some(error);
             }
-            if let Some(scope) = scope {
-                // The next turn of the loop waits for it, as everybody else does.
-                self.pauses.extend(scope, wait);
-            } else {
-                course.spend(wait);
-                tokio::time::sleep(wait).await;
-            }
         }
     }
 
     /// Sends it once, with `nonce` if it was given one.
     async fn attempt(&self, request: &Request<'_>, nonce: Option<String>) -> Result<Tried, Error> {
-        // The semaphore is never closed.
-        let _place = self.in_flight.acquire().await;
         let Content::Signed { signer, payload, new_nonce, accept } = request.content else {
             let outcome = self.transport.exchange(Method::GET, request.url, None, None).await;
             return Ok(Tried { outcome, is_for_nonce: false });
@@ -156,14 +161,26 @@ impl Connection {
         Ok(tried)
     }
 
-    async fn wait_for_pauses(&self, request: &Request<'_>, course: &mut Course) {
-        while let Some(wait) = self.pauses.left(request) {
-            let wait = wait.min(course.left(&self.rules));
-            if wait.is_zero() {
-                return;
+    /// Waits as the CA asked this or another request to, if that is not too long, then for one of the places of requests
+    /// under way.
+    async fn place(
+        &self,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        loop {
+            while let Some((left, why)) = self.pauses.left(request) {
+                if left > self.rules.longest_wait.min(course.left(&self.rules)) {
+                    return Err(Error::HeldBack { why, left });
+                }
+                course.spend(left);
+                tokio::time::sleep(left).await;
             }
-            course.spend(wait);
-            tokio::time::sleep(wait).await;
+            // The semaphore is never closed, so that there is always a place in the end.
+            let place = self.in_flight.acquire().await.ok();
+            if self.pauses.left(request).is_none() {
+                return Ok(place);
+            }
         }
     }
 }
@@ -183,8 +200,11 @@ impl Tried {
                 _ => Setback::Refused,
             },
             Err(failure) if failure.is_hopeless() => Setback::Refused,
-            Err(failure) if self.is_for_nonce || failure.is_unsent() => Setback::NotSent,
-            Err(failure) => Setback::Lost { timed_out: failure.cause.is_timeout() },
+            Err(failure) => {
+                let timed_out = failure.cause.is_timeout();
+                let is_unsent = self.is_for_nonce || failure.is_unsent();
+                if is_unsent { Setback::NotSent { timed_out } } else { Setback::Lost { timed_out } }
+            }
         }
     }
 
@@ -240,9 +260,9 @@ fn is_about(problem: &Problem, names: &[Identifier]) -> bool {
     })
 }
 
-/// Until when requests are held back.
+/// Until when requests are held back, and what the CA said.
 #[derive(Default)]
-struct Pauses(RefCell<HashMap<Scope, Instant>>);
+struct Pauses(RefCell<HashMap<Scope, (Instant, String)>>);
 
 #[derive(PartialEq, Eq, Hash)]
 enum Scope {
@@ -253,24 +273,24 @@ enum Scope {
 }
 
 impl Pauses {
-    fn extend(&self, scope: Scope, by: Duration) {
+    fn extend(&self, scope: Scope, by: Duration, why: &Error) {
         let until = Instant::now() + by;
         let mut pauses = self.0.borrow_mut();
-        let pause = pauses.entry(scope).or_insert(until);
-        *pause = until.max(*pause);
+        let pause = pauses.entry(scope).or_insert_with(|| (until, why.to_string()));
+        pause.0 = until.max(pause.0);
     }
 
-    /// How long a request has to wait.
-    fn left(&self, request: &Request<'_>) -> Option<Duration> {
+    /// How long a request has to wait, and why.
+    fn left(&self, request: &Request<'_>) -> Option<(Duration, String)> {
         let mut pauses = self.0.borrow_mut();
         if pauses.is_empty() {
             return None;
         }
         let now = Instant::now();
-        pauses.retain(|_, until| *until > now);
+        pauses.retain(|_, (until, _)| *until > now);
         let scopes = [Scope::Everything, Scope::Resource(request.key())];
-        let until = scopes.iter().filter_map(|scope| pauses.get(scope)).max()?;
-        Some(*until - now)
+        let (until, why) = scopes.iter().filter_map(|scope| pauses.get(scope)).max()?;
+        Some((*until - now, why.clone()))
     }
 }
 

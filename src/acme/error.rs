@@ -1,6 +1,6 @@
 //! How a conversation with a CA fails.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub enum Error {
         cause: Option<reqwest::Error>,
     },
     /// It did not come to pass in the time there was for it.
-    #[error("{what} within {} s; it is still {status}", after.as_secs())]
+    #[error("{what} within {after:?}; the order is still {status}")]
     Deadline {
         /// What was waited for, as a clause.
         what: &'static str,
@@ -42,6 +42,14 @@ pub enum Error {
     /// The secret for external account binding is no base64url.
     #[error("the HMAC key for external account binding is not base64url")]
     ExternalAccountKey,
+    /// Not even asked: the CA wants to be left alone for longer than is waited inside.
+    #[error("{why}; the CA is left alone as it asks")]
+    HeldBack {
+        /// What it said when it asked for that.
+        why: String,
+        /// How much longer.
+        left: Duration,
+    },
     /// Our own key cannot be used.
     #[error(transparent)]
     Key(KeyError),
@@ -71,8 +79,8 @@ pub enum Error {
         /// The member that its directory or an object lacks.
         resource: &'static str,
     },
-    /// An error without a problem document: from a proxy, or a CA in trouble.
-    #[error("HTTP {status} from {url} without a problem document{}", if start.is_empty() { String::new() } else { format!(": {start}") })]
+    /// A body that is no JSON, or no problem document where one is due: from a proxy, or a CA in trouble.
+    #[error("HTTP {status} from {url} with {}", if start.is_empty() { "an empty body".to_owned() } else { format!("the body `{start}`") })]
     NotJson {
         /// What was asked.
         url: ServerUrl,
@@ -134,6 +142,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } | Self::NotJson { retry_after, .. } => *retry_after,
+            Self::HeldBack { left, .. } => Some(*left),
             _ => None,
         }
     }
@@ -144,12 +153,29 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Whether a limit of the CA is in the way; [`Self::retry_after`] says until when, if the CA does.
+    /// Whether a limit of the CA is in the way; [`Self::retry_after`] says until when, if the CA does. A CA that is
+    /// overloaded or under maintenance and says when it is back (503 with `Retry-After`) is one too.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
+        let is_limit = |status: u16, retry_after: Option<Duration>| {
+            status == 429 || status == 503 && retry_after.is_some()
+        };
         match self {
-            Self::Problem { problem, status, .. } => problem.is("rateLimited") || *status == 429,
-            Self::NotJson { status, .. } => *status == 429,
+            Self::Problem { problem, status, retry_after, .. } => {
+                problem.is("rateLimited") || is_limit(*status, *retry_after)
+            }
+            Self::NotJson { status, retry_after, .. } => is_limit(*status, *retry_after),
+            Self::HeldBack { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the CA refuses for a reason that will be there the next time too: the request, and not a limit or a
+    /// fault of the CA's.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Problem { status, .. } => (400..500).contains(status) && !self.is_rate_limited(),
             _ => false,
         }
     }
@@ -173,7 +199,8 @@ impl Error {
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
             Self::Unreachable { is_lost, .. } => *is_lost,
-            Self::Problem { status, .. } | Self::NotJson { status, .. } => *status >= 500,
+            // 503: nothing was done.
+            Self::Problem { status, .. } | Self::NotJson { status, .. } => *status >= 500 && *status != 503,
             _ => false,
         }
     }
@@ -196,7 +223,7 @@ impl Error {
                 "there are no CA roots on this machine: install the package ca-certificates, or name a PEM file \
                  with HYDRANT_CA_ROOTS"
             }
-            Self::Unreachable { cause, .. } if is_untrusted(cause) => {
+            Self::Unreachable { cause, .. } if is_untrusted(cause.as_ref()) => {
                 "name the CA's root certificate in a PEM file with HYDRANT_CA_ROOTS"
             }
             Self::Unreachable { cause, .. } if innermost(cause).contains("Network unreachable") => {
@@ -219,7 +246,17 @@ impl Error {
             Some(problem) => {
                 Self::Problem { url, status, problem: Box::new(problem), retry_after, is_repeated }
             }
-            None => Self::NotJson { url, status, start: start_of(&reply.body), retry_after },
+            None => Self::not_json(reply),
+        }
+    }
+
+    /// A body that is something else than what ACME speaks.
+    pub(crate) fn not_json(reply: &Reply) -> Self {
+        Self::NotJson {
+            url: reply.url.clone(),
+            status: reply.status,
+            start: start_of(&reply.body),
+            retry_after: reply.retry_after(),
         }
     }
 
@@ -262,18 +299,13 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
 }
 
 /// Whether TLS failed over the CA's certificate.
-pub(crate) fn is_untrusted(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        // What an I/O error wraps is not among its sources.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = error.downcast_ref().or_else(|| wrapped?.downcast_ref());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return true;
-        }
-        source = error.source();
+pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
     }
-    false
+    // What an I/O error wraps is not among its sources, and may be an I/O error again.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.is_some_and(|error| is_untrusted(error)) || error.source().is_some_and(is_untrusted)
 }
 
 /// Enough of a body that is no problem document to recognise it, on one line.

@@ -32,6 +32,7 @@ mod problem;
 mod renewal_info;
 mod retry;
 mod revocation;
+mod roots;
 mod server_url;
 mod transport;
 
@@ -39,8 +40,7 @@ pub use account::{Account, AccountDetails, EabAlgorithm, ExternalAccount, NewAcc
 pub use authorization::{Authorization, AuthorizationStatus};
 pub use certificate::Downloaded;
 pub use challenge::{
-    Challenge, ChallengeStatus, dns01_record_value, key_authorization, tls_alpn01_digest,
-    tls_alpn01_hook_value,
+    Challenge, ChallengeStatus, dns01_value, key_authorization, tls_alpn01_digest, tls_alpn01_hook_value,
 };
 pub use client::Client;
 pub use directory::{Directory, Meta};
@@ -52,3 +52,6 @@ pub use renewal_info::RenewalInfo;
 pub use retry::RetryRules;
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use transport::{ClientOptions, Exchange, Family, Observer};
+
+#[cfg(test)]
+mod tests;

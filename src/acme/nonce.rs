@@ -74,7 +74,7 @@ const MOST_KEPT: usize = 256;
 const FAR: Duration = Duration::from_millis(5);
 
 /// A request may be held up; another one does not wait longer than this for its nonce.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// One more, as long as it lives.
 pub(crate) struct Counted<'a>(&'a Cell<usize>);

@@ -158,6 +158,10 @@ impl Account {
     ) -> Result<Order, Error> {
         let mut order = order.clone();
         let started = Instant::now();
+        // Before we did our part the CA cannot have known how long it takes.
+        if order.status == OrderStatus::Pending {
+            order.retry_after = None;
+        }
         let mut steps = Steps(order.first_step().max(self.client().round_trip()));
         while !until.is_settled_by(order.status) {
             let left = deadline.saturating_sub(started.elapsed());
@@ -187,6 +191,7 @@ impl Account {
             return Err(Error::AccountKeyInCsr);
         }
         let payload = json!({"csr": URL_SAFE_NO_PAD.encode(csr_der)});
+        let mut steps = Steps(BETWEEN_TRIES);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -207,11 +212,22 @@ impl Account {
                 OrderStatus::Ready if tries < MOST_TRIES => {}
                 OrderStatus::Pending | OrderStatus::Ready => return Err(error),
             }
+            let wait = error.retry_after().unwrap_or_else(|| steps.next());
+            if wait > LONGEST_WAIT {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
         }
     }
 }
 
 const MOST_TRIES: u32 = 3;
+
+/// After a finalize that came to nothing, unless the CA says when to try again; doubled for the next.
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+
+/// The longest that the CA can ask for there; longer is the caller's to plan with.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 fn is_told_by_the_order(error: &Error) -> bool {
     error.is_outcome_unknown() || error.is_problem("orderNotReady")
@@ -258,8 +274,8 @@ impl Order {
 }
 
 const FIRST_STEP: Duration = Duration::from_millis(5);
-const PER_NAME: Duration = Duration::from_millis(1);
-const LONGEST_FIRST_STEP: Duration = Duration::from_millis(100);
+const PER_NAME: Duration = Duration::from_micros(250);
+const LONGEST_FIRST_STEP: Duration = Duration::from_millis(50);
 
 /// An RFC 3339 date; `None` for anything else, since nothing depends on it.
 pub(crate) fn date(text: &str) -> Option<OffsetDateTime> {

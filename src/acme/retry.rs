@@ -15,6 +15,8 @@ pub struct RetryRules {
     pub first_wait: Duration,
     /// The longest `Retry-After` that is waited for inside; a longer one is the caller's to plan with.
     pub longest_wait: Duration,
+    /// How often such a wait is taken for one request.
+    pub waits: u32,
     /// What all waits and tries of one request may take together.
     pub total: Duration,
     /// How often a request is sent in all while its nonce is refused. Half of thousands of requests may be refused,
@@ -28,6 +30,7 @@ impl Default for RetryRules {
             tries: 6,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_mins(1),
+            waits: 8,
             total: Duration::from_mins(5),
             nonce_tries: 64,
         }
@@ -42,7 +45,7 @@ pub(crate) enum Setback {
     /// 429 or 503, nothing was done, with what `Retry-After` says.
     Busy(Option<Duration>),
     /// The request never reached the CA.
-    NotSent,
+    NotSent { timed_out: bool },
     /// It may have reached the CA, but no answer came back.
     Lost { timed_out: bool },
     /// Another 5xx: something may have been done.
@@ -56,6 +59,7 @@ pub(crate) enum Setback {
 pub(crate) struct Course {
     refused_nonces: u32,
     troubles: u32,
+    waits: u32,
     spent: Duration,
 }
 
@@ -71,12 +75,11 @@ impl Course {
     ) -> Option<Duration> {
         let wait = match setback {
             Setback::BadNonce => self.next_nonce(rules),
-            Setback::Busy(Some(wait)) => (wait <= rules.longest_wait).then_some(wait),
-            Setback::ServerError(Some(wait)) if repeat_if_lost => {
-                (wait <= rules.longest_wait).then_some(wait)
-            }
-            Setback::Busy(None) | Setback::NotSent => self.next_trouble(1, rules),
-            // A second time-out is worth as much as two quick failures.
+            Setback::Busy(Some(wait)) => self.next_asked_for(wait, rules),
+            Setback::ServerError(Some(wait)) if repeat_if_lost => self.next_asked_for(wait, rules),
+            Setback::Busy(None) => self.next_trouble(1, rules),
+            // One time-out is worth two quick failures.
+            Setback::NotSent { timed_out } => self.next_trouble(1 + u32::from(timed_out), rules),
             Setback::Lost { timed_out } if repeat_if_lost => {
                 self.next_trouble(1 + u32::from(timed_out), rules)
             }
@@ -101,6 +104,16 @@ impl Course {
         self.refused_nonces += 1;
         let breath = if self.refused_nonces <= 10 { Duration::ZERO } else { Duration::from_millis(50) };
         (self.refused_nonces < rules.nonce_tries).then_some(breath)
+    }
+
+    /// What the CA asks for; longer when it goes on asking for little.
+    fn next_asked_for(&mut self, wait: Duration, rules: &RetryRules) -> Option<Duration> {
+        if wait > rules.longest_wait {
+            return None;
+        }
+        self.waits += 1;
+        let doubled = rules.first_wait.saturating_mul(1 << (self.waits - 1).min(10));
+        (self.waits <= rules.waits).then_some(wait.max(doubled.min(rules.longest_wait)))
     }
 
     fn next_trouble(&mut self, weight: u32, rules: &RetryRules) -> Option<Duration> {
@@ -198,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn a_ca_that_asks_for_no_wait_at_all_is_not_asked_for_ever() {
+        let rules = RetryRules::default();
+        let mut course = Course::default();
+        let waits: Vec<_> =
+            std::iter::from_fn(|| course.next_try(Setback::Busy(Some(Duration::ZERO)), true, &rules))
+                .map(|wait| wait.as_millis())
+                .collect();
+        assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 12800, 25600]);
+    }
+
+    #[test]
     fn what_may_have_been_done_is_not_repeated_unless_that_does_no_harm() {
         let rules = RetryRules::default();
         for setback in [Setback::Lost { timed_out: false }, Setback::ServerError(None)] {
@@ -205,16 +229,20 @@ mod tests {
             assert_eq!(Course::default().next_try(setback, true, &rules), Some(rules.first_wait));
         }
         assert_eq!(Course::default().next_try(Setback::Refused, true, &rules), None);
-        assert_eq!(Course::default().next_try(Setback::NotSent, false, &rules), Some(rules.first_wait));
+        assert_eq!(
+            Course::default().next_try(Setback::NotSent { timed_out: false }, false, &rules),
+            Some(rules.first_wait)
+        );
     }
 
     #[test]
     fn waits_double_and_tries_end() {
         let rules = RetryRules::default();
         let mut course = Course::default();
-        let waits: Vec<_> = std::iter::from_fn(|| course.next_try(Setback::NotSent, true, &rules))
-            .map(|wait| wait.as_millis())
-            .collect();
+        let waits: Vec<_> =
+            std::iter::from_fn(|| course.next_try(Setback::NotSent { timed_out: false }, true, &rules))
+                .map(|wait| wait.as_millis())
+                .collect();
         assert_eq!(waits, [200, 400, 800, 1600, 3200]);
         let mut course = Course::default();
         let lost = Setback::Lost { timed_out: true };

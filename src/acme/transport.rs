@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Certificate, Method, Proxy, redirect};
+use reqwest::{Method, Proxy, redirect};
 
 use super::retry::{self, RetryRules};
-use super::{Error, ServerUrl};
+use super::{Error, ServerUrl, roots};
 
 /// How a [`super::Client`] reaches its CA.
 #[derive(Clone)]
@@ -146,17 +146,7 @@ impl Transport {
             .redirect(redirect::Policy::none())
             .referer(false)
             .tls_danger_accept_invalid_certs(options.insecure);
-        let mut roots = Vec::new();
-        for pem in &options.roots_pem {
-            let found =
-                Certificate::from_pem_bundle(pem).map_err(|cause| Error::BadRoots { cause: Some(cause) })?;
-            if found.is_empty() {
-                return Err(Error::BadRoots { cause: None });
-            }
-            roots.extend(found);
-        }
-        builder =
-            if options.roots_only { builder.tls_certs_only(roots) } else { builder.tls_certs_merge(roots) };
+        builder = roots::trust(builder, options)?;
         builder = match options.family {
             Some(Family::V4) => builder.local_address(IpAddr::from(Ipv4Addr::UNSPECIFIED)),
             Some(Family::V6) => builder.local_address(IpAddr::from(Ipv6Addr::UNSPECIFIED)),
@@ -270,7 +260,7 @@ impl Failure {
 
     /// Whether it would fail again: the CA's certificate will not be trusted the next time either.
     pub(crate) fn is_hopeless(&self) -> bool {
-        self.cause.is_builder() || super::error::is_untrusted(&self.cause)
+        self.cause.is_builder() || super::error::is_untrusted(self.cause.as_ref())
     }
 
     pub(crate) fn show_to(&self, observer: Option<&Observer>, ends_attempt: bool) {

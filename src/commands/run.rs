@@ -5,7 +5,8 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
-use crate::config::HookSequence;
+use crate::config::account::HmacKey;
+use crate::config::{Config, HookSequence};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, HookLine, Hooks, LineSink, Operation, Sequence, Stop};
 use crate::report::{Event, Summary};
@@ -91,7 +92,7 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
     if let Some(webroot) = &everywhere.webroot {
         export("WELLKNOWN", webroot.display().to_string());
     }
-    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    withhold_secrets(config, &mut context);
     context.dry_run = config.dry_run;
     context.sequence = match config.hook_sequence {
         HookSequence::Overlapping => Sequence::Overlapping,
@@ -104,6 +105,26 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
     });
     let hooks = Hooks::start(config.hooks.clone(), context, lines).await;
     hooks.map_err(|error| hook_error(&error))
+}
+
+/// Keeps secrets from hooks that were not meant to have them, and from what those print that were.
+fn withhold_secrets(config: &Config, context: &mut HookContext) {
+    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    if let Some(external) = &config.account.external_account {
+        if let HmacKey::Environment(name) = &external.key {
+            context.withheld.insert(name.clone());
+        }
+        // One that cannot be read is told of when it is needed.
+        if let Ok(key) = external.key.read() {
+            context.redaction.hide(key.expose());
+        }
+    }
+    for (name, value) in &context.environment {
+        let is_withheld = name.to_str().is_some_and(|name| context.withheld.contains(name));
+        if let Some(value) = value.to_str().filter(|_| is_withheld) {
+            context.redaction.hide(value);
+        }
+    }
 }
 
 /// Secrets of the caller that reach only hooks whose `pass_env:` names them.

@@ -417,7 +417,8 @@ fn judge(hook: &Hook, kind: Kind, outcome: &Outcome, results: &[TripleResult], c
     for result in results {
         // The last word about a challenge counts.
         if let Some(verdict) = verdicts.get_mut(result.index) {
-            let message = result.message.clone();
+            let redaction = &hook.shared.context.redaction;
+            let message = result.message.as_deref().map(|message| redaction.apply(message).into_owned());
             *verdict = match result.outcome {
                 TripleOutcome::Done => Verdict::Done,
                 TripleOutcome::Retry => Verdict::Later(message),

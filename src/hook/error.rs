@@ -33,7 +33,7 @@ pub enum HookError {
         status: Status,
         /// Its time limit.
         limit: Duration,
-        /// The last lines it printed, empty where they were not piped.
+        /// The last lines it printed, on stderr if there were any; empty where they were not piped.
         tail: String,
         /// Variables that are set but were withheld from it.
         withheld: Vec<String>,
@@ -67,7 +67,7 @@ pub enum HookError {
         source: ProgramError,
     },
     /// The files of a batch could not be written.
-    #[error("the files for a batch of hook `{hook}` cannot be written")]
+    #[error("the files for a batch of hook `{hook}` cannot be written: {source}")]
     Scratch {
         /// The hook.
         hook: String,
@@ -78,7 +78,7 @@ pub enum HookError {
     #[error("{}", joined(.0))]
     Several(Vec<HookError>),
     /// It could not be started or watched.
-    #[error("hook `{hook}` (`{}`) cannot be started", command.display())]
+    #[error("hook `{hook}` (`{}`) cannot be started: {source}", command.display())]
     Start {
         /// The hook.
         hook: String,
@@ -113,7 +113,7 @@ impl HookError {
     ///
     /// # Errors
     /// The one, or [`HookError::Several`].
-    pub(super) fn all(mut failures: Vec<Self>) -> Result<(), Self> {
+    pub fn all(mut failures: Vec<Self>) -> Result<(), Self> {
         match failures.len() {
             0 => Ok(()),
             1 => Err(failures.remove(0)),
@@ -148,6 +148,16 @@ impl HookError {
         }
     }
 
+    /// Whether the configuration names a hook that is none.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Capabilities { .. } | Self::Program { .. } => true,
+            Self::Several(failures) => failures.iter().all(Self::is_configuration),
+            _ => false,
+        }
+    }
+
     /// Whether it is because the run is to end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
@@ -155,16 +165,6 @@ impl HookError {
             Self::Failed { status, .. } => *status == Status::Stopped,
             Self::Stopped { .. } => true,
             Self::Several(failures) => failures.iter().any(Self::is_stopped),
-            _ => false,
-        }
-    }
-
-    /// Whether there is no such program, or none that can be executed: nothing but the configuration can mend it.
-    #[must_use]
-    pub fn is_unusable(&self) -> bool {
-        match self {
-            Self::Program { .. } => true,
-            Self::Several(failures) => failures.iter().all(Self::is_unusable),
             _ => false,
         }
     }
@@ -234,7 +234,10 @@ fn list(failures: &[NameFailure]) -> String {
 }
 
 fn joined(failures: &[HookError]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut said: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    // What failed for each of many names in the same way is said once.
+    said.dedup();
+    said.join("; ")
 }
 
 fn withheld_hint(withheld: &[String]) -> Option<String> {

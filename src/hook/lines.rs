@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::redact::Redaction;
+use super::redact::{PrivateKeys, Redaction};
 
 /// How long the beginning of a line waits for its end before it is shown alone.
 const PARTIAL_AFTER: Duration = Duration::from_millis(200);
@@ -34,40 +34,59 @@ pub(super) struct Piece<'a> {
 pub(super) struct Output<'a> {
     show: &'a dyn Fn(Piece<'_>),
     redaction: &'a Redaction,
-    tail: String,
+    stdout: Tail,
+    stderr: Tail,
 }
+
+/// The end of what one stream printed.
+#[derive(Default)]
+struct Tail(String);
 
 impl<'a> Output<'a> {
     pub(super) fn new(redaction: &'a Redaction, show: &'a dyn Fn(Piece<'_>)) -> Self {
-        Self { show, redaction, tail: String::new() }
+        Self { show, redaction, stdout: Tail::default(), stderr: Tail::default() }
     }
 
-    fn pass_on(&mut self, stream: Stream, bytes: &[u8], partial: bool) {
+    fn pass_on(&mut self, stream: Stream, keys: &mut PrivateKeys, bytes: &[u8], partial: bool) {
         let text = String::from_utf8_lossy(bytes);
+        let text = keys.hide(&text);
         let text = self.redaction.apply(&text);
         (self.show)(Piece { stream, text: &text, partial });
-        self.tail.push_str(&text);
-        self.tail.push('\n');
+        let tail = if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        tail.push(&text);
+    }
+
+    /// The last lines of stderr, a few kilobytes at most; where nothing came there, those of stdout. Complaints belong on
+    /// stderr, and in which order lines of two streams were printed nobody can tell.
+    pub(super) fn into_tail(self) -> String {
+        let said = self.stderr.into_text();
+        if said.is_empty() { self.stdout.into_text() } else { said }
+    }
+}
+
+impl Tail {
+    fn push(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
         // Twice the size, so that a flood of short lines moves the text rarely.
-        if self.tail.len() > 2 * TAIL {
-            self.trim_tail();
+        if self.0.len() > 2 * TAIL {
+            self.trim();
         }
     }
 
-    /// The last lines, a few kilobytes at most.
-    pub(super) fn into_tail(mut self) -> String {
-        self.trim_tail();
-        self.tail.truncate(self.tail.trim_end().len());
-        self.tail
+    fn into_text(mut self) -> String {
+        self.trim();
+        self.0.truncate(self.0.trim_end().len());
+        self.0
     }
 
-    fn trim_tail(&mut self) {
-        let Some(excess) = self.tail.len().checked_sub(TAIL).filter(|excess| *excess > 0) else { return };
-        let excess = self.tail.ceil_char_boundary(excess);
-        let line_start = self.tail[excess..].find('\n').map(|at| excess + at + 1);
+    fn trim(&mut self) {
+        let Some(excess) = self.0.len().checked_sub(TAIL).filter(|excess| *excess > 0) else { return };
+        let excess = self.0.ceil_char_boundary(excess);
+        let line_start = self.0[excess..].find('\n').map(|at| excess + at + 1);
         // A line that is longer than all that is kept loses its beginning.
-        let start = line_start.filter(|start| *start < self.tail.len()).unwrap_or(excess);
-        self.tail.drain(..start);
+        let start = line_start.filter(|start| *start < self.0.len()).unwrap_or(excess);
+        self.0.drain(..start);
     }
 }
 
@@ -79,11 +98,12 @@ pub(super) struct Lines {
     since: Option<Instant>,
     /// Whether a beginning of the present line was shown already.
     shown: bool,
+    keys: PrivateKeys,
 }
 
 impl Lines {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, pending: Vec::new(), since: None, shown: false }
+        Self { stream, pending: Vec::new(), since: None, shown: false, keys: PrivateKeys::default() }
     }
 
     /// Takes what was read and passes on every line that is complete.
@@ -135,7 +155,7 @@ impl Lines {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // The end alone of a line that was shown is nothing to show.
         if !(self.shown && line.is_empty()) {
-            output.pass_on(self.stream, line, false);
+            output.pass_on(self.stream, &mut self.keys, line, false);
         }
         self.shown = false;
         self.since = None;
@@ -144,7 +164,7 @@ impl Lines {
     fn show_up_to(&mut self, end: usize, output: &mut Output<'_>) {
         let end = whole_characters(&self.pending[..end]);
         if end > 0 {
-            output.pass_on(self.stream, &self.pending[..end], true);
+            output.pass_on(self.stream, &mut self.keys, &self.pending[..end], true);
             self.pending.drain(..end);
             self.shown = true;
         }

@@ -2,7 +2,7 @@
 
 use super::IssueError;
 use crate::acme::{Authorization, Challenge};
-use crate::acme::{dns01_record_value, key_authorization, tls_alpn01_hook_value};
+use crate::acme::{dns01_value, key_authorization, tls_alpn01_hook_value};
 use crate::hook::Answer;
 use crate::identifier::Identifier;
 use crate::responder::reverse_name;
@@ -23,7 +23,7 @@ pub(super) fn to(
     let key_authorization = key_authorization(&token, thumbprint);
     let value = match kind {
         "http-01" => key_authorization,
-        "dns-01" => dns01_record_value(&key_authorization),
+        "dns-01" => dns01_value(&key_authorization),
         "tls-alpn-01" => tls_alpn01_hook_value(&key_authorization),
         _ => return Err(unknown()),
     };

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::words::{List, When};
 use super::{Verbosity, error_text};
 use crate::error::Error;
+use crate::hook::HookError;
 use crate::identifier::CertName;
 use crate::issue::CleanError;
 use crate::plan::Step;
@@ -52,6 +53,13 @@ pub enum Event<'a> {
         name: &'a CertName,
         /// Why.
         error: &'a Error,
+    },
+    /// A hook that is only told of a failure failed itself; nothing depends on it.
+    HookFailed {
+        /// The certificate.
+        name: &'a CertName,
+        /// Why.
+        error: &'a HookError,
     },
     /// A line that a hook printed.
     HookLine {
@@ -173,6 +181,10 @@ impl Event<'_> {
                 Some(format!("{said}\nhint: the next run, or `hydrant deliver`, cleans it"))
             }
             Self::Failed { name, error } => Some(error_text(Some(name.as_str()), error)),
+            Self::HookFailed { name, error } => {
+                let error = Error::failed(error.to_string()).hints(error.hints());
+                Some(error_text(Some(name.as_str()), &error))
+            }
             _ => None,
         }
     }
@@ -209,6 +221,7 @@ impl Event<'_> {
             Self::ChainNotOffered { .. }
             | Self::CleaningFailed { .. }
             | Self::Failed { .. }
+            | Self::HookFailed { .. }
             | Self::Finished(_) => return None,
         })
     }

@@ -17,7 +17,8 @@ use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
 use crate::config::account::HmacKeyError;
 use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Hooks, RequestFailure};
+use crate::hook::{Facts, Hooks, RequestFailure};
+use crate::identifier::CertName;
 use crate::key::{KeyError, PrivateKey, Secret};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::StoreError;
@@ -40,8 +41,20 @@ struct Authority {
     account: OnceCell<Result<Account, Unavailable>>,
 }
 
+tokio::task_local! {
+    /// The certificate that is being worked on.
+    static IN_WORK: CertName;
+}
+
+/// Does the work for one certificate: requests that fail meanwhile are its own.
+pub(super) async fn working_for<T>(name: &CertName, work: impl Future<Output = T>) -> T {
+    IN_WORK.scope(name.clone(), work).await
+}
+
 /// An answer outside 2xx that ended an attempt: what `request_failure` is told.
 struct FailedRequest {
+    /// The certificate that asked; None for what all have in common.
+    certificate: Option<CertName>,
     status: u16,
     body: String,
     method: String,
@@ -106,13 +119,18 @@ impl<'a> Authorities<'a> {
         Ok(Account::find(client, &key).await?.ok_or_else(unknown)?.account)
     }
 
-    /// Calls `request_failure` for every answer that ended an attempt since the last time.
-    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks) {
+    /// Calls `request_failure` for every answer that ended an attempt at this certificate since the last time, or at
+    /// what all have in common.
+    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks, facts: &Facts<'_>) {
         let failed = self.failed_requests.take();
-        for FailedRequest { status, body, method, headers } in &failed {
+        let is_its =
+            |failed: &FailedRequest| failed.certificate.as_ref().is_none_or(|name| name == facts.name);
+        let (its, others): (Vec<_>, Vec<_>) = failed.into_iter().partition(is_its);
+        self.failed_requests.borrow_mut().extend(others);
+        for FailedRequest { status, body, method, headers, .. } in &its {
             let failure = RequestFailure { status: *status, method, body, headers };
-            if let Err(error) = hooks.request_failure(None, &failure).await {
-                self.reporter.error(&super::hook_error(&error));
+            if let Err(error) = hooks.request_failure(Some(facts), &failure).await {
+                self.reporter.event(&Event::HookFailed { name: facts.name, error: &error });
             }
         }
     }
@@ -168,6 +186,7 @@ impl<'a> Authorities<'a> {
                     format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))
                 };
                 failed.borrow_mut().push(FailedRequest {
+                    certificate: IN_WORK.try_with(Clone::clone).ok(),
                     status,
                     body: String::from_utf8_lossy(exchange.body).into_owned(),
                     // dehydrated names methods as curl's wrapper does.
@@ -305,7 +324,7 @@ fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
     } else {
         PrivateKey::from_pem(text.expose())
     };
-    Ok(parsed?)
+    parsed.map_err(|source| AuthorityError::KeyFile { path: path.to_owned(), source })
 }
 
 /// Why there is no account to order with.
@@ -326,9 +345,17 @@ pub enum AuthorityError {
         /// The CA's directory.
         ca: String,
     },
-    /// The account key cannot be read or made.
+    /// The stored account key cannot be used, or a new one cannot be made.
     #[error("the account key cannot be used")]
     Key(#[from] KeyError),
+    /// The account key that was named cannot be used.
+    #[error("cannot use the account key `{}`", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
     /// The MAC key of the external account cannot be read.
     #[error(transparent)]
     HmacKey(#[from] HmacKeyError),
@@ -376,6 +403,15 @@ impl Unavailable {
         !self.told.swap(true, Ordering::Relaxed)
     }
 
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self.error.as_ref() {
+            AuthorityError::Acme(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The same as an error with a kind and hints.
     #[must_use]
     pub fn to_error(&self) -> Error {
@@ -400,9 +436,10 @@ impl Unavailable {
                 let hint = "register one: `hydrant account register --accept-terms`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            AuthorityError::File { .. } | AuthorityError::Key(_) | AuthorityError::HmacKey(_) => {
-                (ErrorKind::Config, Vec::new())
-            }
+            AuthorityError::File { .. }
+            | AuthorityError::Key(_)
+            | AuthorityError::KeyFile { .. }
+            | AuthorityError::HmacKey(_) => (ErrorKind::Config, Vec::new()),
             AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };
         Error::new(kind, self.clone()).hints(hints)

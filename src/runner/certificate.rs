@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
-use crate::hook::{Approach, Delivered, Facts, Operation};
+use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
 use crate::identifier::Identifier;
 use crate::issue::{self, Cleaner, IssueError, Job};
 use crate::ledger::Record;
 use crate::plan::{self, Action, Step, Subject};
+use crate::report::words::When;
 use crate::report::{Event, Outcome, Phase, RunReport};
 use crate::responder::Responder;
 use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
@@ -76,7 +78,7 @@ impl<'r> Certificate<'r> {
 
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
-        match self.try_work(loaded, approach).await {
+        match working_for(&self.entry.name, self.try_work(loaded, approach)).await {
             Ok(ended) => ended,
             Err(error) => Ended::Report(self.failed(&error, None, None)),
         }
@@ -95,7 +97,7 @@ impl<'r> Certificate<'r> {
             let wanted = self.wanted().await?;
             Ok(self.under_lease(&wanted, lease, approach).await)
         };
-        match runner.stop.unless_stopped(worked).await {
+        match runner.stop.unless_stopped(working_for(&self.entry.name, worked)).await {
             None => self.skipped(),
             Some(Ok(report)) => report,
             Some(Err(error)) => self.failed(&error, None, None),
@@ -153,7 +155,7 @@ impl<'r> Certificate<'r> {
             self.runner.reporter.event(&Event::Started(&step));
             match self.issue(&step, wanted, &mut lease, approach).await {
                 Ok(issued) => outcome = issued,
-                Err(failure) => return self.note_failure(failure, &step, lease).await,
+                Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
             }
         } else {
             drop(approach);
@@ -179,7 +181,6 @@ impl<'r> Certificate<'r> {
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
         let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
-        let attempt = lease.record.failures.as_ref().map_or(0, |failures| failures.count) + 1;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
         let job = Job {
@@ -192,7 +193,7 @@ impl<'r> Certificate<'r> {
             account: &account,
             hooks: &runner.hooks,
             responder: &self.responder,
-            facts: self.facts(&wanted.names, attempt),
+            facts: self.facts(&wanted.names, attempt_at(&lease.record)),
             stop: &runner.stop,
             reporter: runner.reporter,
             now: OffsetDateTime::now_utc(),
@@ -210,7 +211,7 @@ impl<'r> Certificate<'r> {
         let hooks = &self.runner.hooks;
         let name = &self.entry.name;
         let owed = plan::owed_deliveries(&lease.record, &self.destinations);
-        let mut failed = Ok(());
+        let mut failures = Vec::new();
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
             let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
@@ -225,13 +226,13 @@ impl<'r> Certificate<'r> {
                     }
                     Err(error) => {
                         lease.record.delivery_failed(destination, error.to_string(), now);
-                        failed = Err(hook_error(&error));
+                        failures.push(error);
                     }
                 }
             }
         }
         lease.save().await.map_err(store_error)?;
-        failed
+        HookError::all(failures).map_err(|error| hook_error(&error))
     }
 
     /// Cleans what an earlier run deployed, where nothing is to be issued.
@@ -252,11 +253,13 @@ impl<'r> Certificate<'r> {
             && let Some(stored) = &loaded.stored
         {
             let facts = self.facts(&wanted.names, 1);
+            let mut failures = Vec::new();
             for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
-                if let Err(error) = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await
-                {
-                    return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
-                }
+                let told = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await;
+                failures.extend(told.err());
+            }
+            if let Err(error) = HookError::all(failures) {
+                return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
             }
         }
         runner.reporter.event(&Event::Unchanged(step));
@@ -264,16 +267,33 @@ impl<'r> Certificate<'r> {
     }
 
     /// Writes a failure down, so that the next run knows when to try again.
-    async fn note_failure(&self, failure: Failure, step: &Step, mut lease: Lease) -> RunReport {
+    async fn note_failure(
+        &self,
+        failure: Failure,
+        step: &Step,
+        wanted: &Wanted,
+        mut lease: Lease,
+    ) -> RunReport {
         let stopped = self.runner.stop.is_stopped();
-        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks).await;
+        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
+        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
         if failure.spends_the_order() {
             lease.record.abandon();
         }
-        if !stopped && failure.counts() {
+        let (counts, retry_after) = (failure.counts(), failure.retry_after());
+        let unavailable = match &failure {
+            Failure::Authority(unavailable) => Some(unavailable.clone()),
+            Failure::Issue(_) => None,
+        };
+        let mut error = failure.into_error();
+        if !stopped && counts {
             let now = OffsetDateTime::now_utc().unix_timestamp();
-            let retry_after = failure.retry_after().and_then(|wait| i64::try_from(wait.as_secs()).ok());
-            lease.record.failed(failure.to_string(), now, retry_after);
+            // In whole seconds, and never too early.
+            let retry_after = retry_after.and_then(|wait| i64::try_from(wait.as_secs() + 1).ok());
+            lease.record.failed(error.to_string(), now, retry_after);
+            if let Some(until) = limited_until(&lease.record) {
+                error = error.hint(format!("the CA is asked again from {} on", When(until)));
+            }
         }
         if let Err(error) = lease.save().await {
             return self.failed(&store_error(error), Some(step), Some(&lease.record));
@@ -281,10 +301,9 @@ impl<'r> Certificate<'r> {
         if stopped {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
-        let Failure::Authority(unavailable) = &failure else {
-            return self.failed(&failure.into_error(), Some(step), Some(&lease.record));
+        let Some(unavailable) = unavailable else {
+            return self.failed(&error, Some(step), Some(&lease.record));
         };
-        let error = unavailable.to_error();
         // What keeps all certificates of a CA waiting is said once, and of no single one.
         if unavailable.is_news() {
             self.runner.reporter.error(&error);
@@ -389,6 +408,16 @@ impl<'r> Certificate<'r> {
     }
 }
 
+/// Which attempt at a certificate it is, from 1.
+fn attempt_at(record: &Record) -> u32 {
+    record.failures.as_ref().map_or(0, |failures| failures.count) + 1
+}
+
+/// Until when the CA wants to be left alone.
+fn limited_until(record: &Record) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
+}
+
 /// What stopped a certificate: the way to the CA, or its own issue.
 enum Failure {
     Authority(super::Unavailable),
@@ -396,21 +425,27 @@ enum Failure {
 }
 
 impl Failure {
-    /// Whether it holds the certificate back: what never reached the CA does not.
+    /// What went wrong between us and the CA.
+    fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self {
+            Self::Authority(error) => error.at_the_ca(),
+            Self::Issue(error) => error.at_the_ca(),
+        }
+    }
+
+    /// Whether it holds the certificate back: what never reached the CA does not, nor does what has nothing to do with
+    /// this certificate, unless the CA wants to be left alone.
     fn counts(&self) -> bool {
         match self {
-            Self::Authority(_) | Self::Issue(IssueError::Stopped) => false,
-            Self::Issue(IssueError::Acme(error)) => !error.is_unreachable(),
-            Self::Issue(_) => true,
+            Self::Authority(_) => self.retry_after().is_some(),
+            Self::Issue(IssueError::Stopped) => false,
+            Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
         }
     }
 
     /// How long the CA wants to be left alone.
     fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Issue(IssueError::Acme(error)) => error.retry_after(),
-            _ => None,
-        }
+        self.at_the_ca()?.retry_after()
     }
 
     fn spends_the_order(&self) -> bool {
@@ -421,15 +456,6 @@ impl Failure {
         match self {
             Self::Authority(error) => error.to_error(),
             Self::Issue(error) => issue_error(error),
-        }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Authority(error) => error.fmt(f),
-            Self::Issue(error) => error.fmt(f),
         }
     }
 }

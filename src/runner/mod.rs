@@ -241,10 +241,10 @@ pub(crate) fn store_error(error: StoreError) -> Error {
 
 /// A certificate that was not issued, with what to do about it.
 pub(crate) fn issue_error(error: IssueError) -> Error {
-    let kind = match &error {
-        IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
-        IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
-        IssueError::Stopped => ErrorKind::Interrupted,
+    let kind = match error.at_the_ca() {
+        Some(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
+        Some(acme) if acme.is_rate_limited() => ErrorKind::Limited,
+        None if matches!(error, IssueError::Stopped) => ErrorKind::Interrupted,
         _ => ErrorKind::Failed,
     };
     let hints = error.hints();
@@ -253,6 +253,6 @@ pub(crate) fn issue_error(error: IssueError) -> Error {
 
 /// A hook that failed, with what to do about it.
 pub(crate) fn hook_error(error: &HookError) -> Error {
-    let kind = if error.is_unusable() { ErrorKind::Config } else { ErrorKind::Failed };
-    Error::new(kind, error.to_string()).hints(error.hints())
+    let kind = if error.is_configuration() { ErrorKind::Config } else { ErrorKind::Failed };
+    Error::new(kind, error.clone()).hints(error.hints())
 }

@@ -151,7 +151,7 @@ fn keys_that_cannot_be_used_are_refused_with_the_reason() {
             .hydrant(&["account", "register", "--account-key", &fixture(file)])
             .code(2)
             .stdout("")
-            .stderr(&format!("error: the account key cannot be used: {reason}\n"));
+            .stderr(&format!("error: cannot use the account key `{}`: {reason}\n", fixture(file)));
     }
     let missing = place(&rig, "").hydrant(&["account", "register", "--account-key", "nowhere.pem"]).code(2);
     missing.stderr("error: cannot read `[DIR]/nowhere.pem`: No such file or directory (os error 2)\n");

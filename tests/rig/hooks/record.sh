@@ -5,34 +5,52 @@
 #   argument a.example          one line an argument, quoted as bash's printf %q does
 #   directory /srv/hydrant
 #   umask 0077
-#   stdin closed|empty|terminal|N bytes
-#   environment NAME=VALUE      those whose names match the pattern RECORD_ENVIRONMENT, sorted
+#   stdin closed|empty|terminal|open|N bytes
+#   environment NAME=VALUE      those whose names match the pattern RECORD_ENVIRONMENT
 #   end
 #
 # Other knobs: RECORD_THEN, a program that is called with the same arguments afterwards and whose exit code
-# is given; RECORD_EXIT_<operation>, an exit code.
+# is given; RECORD_EXIT_<operation>, an exit code. Starts one other program alone (flock), for tests make many calls.
 set -u
 
-{
-    printf 'call %q\n' "${1-}"
-    for argument in "${@:2}"; do printf 'argument %q\n' "$argument"; done
-    printf 'directory %q\n' "$PWD"
-    printf 'umask %s\n' "$(umask)"
-    if [ ! -e /proc/self/fd/0 ]; then
-        echo 'stdin closed'
-    elif [ -t 0 ]; then
-        echo 'stdin terminal'
+line() {
+    local text
+    # The format is this file's own.
+    # shellcheck disable=SC2059
+    printf -v text "$@"
+    block+=$text$'\n'
+}
+
+block=
+line 'call %q' "${1-}"
+for argument in "${@:2}"; do line 'argument %q' "$argument"; done
+line 'directory %q' "$PWD"
+line 'umask %s' "$(umask)"
+if [ ! -e /proc/self/fd/0 ]; then
+    line 'stdin closed'
+elif [ -t 0 ]; then
+    line 'stdin terminal'
+else
+    LC_ALL=C read -r -d '' -t 1 input
+    ended=$?
+    if [ $ended -gt 128 ]; then
+        line 'stdin open'
+    elif [ -z "$input" ]; then
+        line 'stdin empty'
     else
-        bytes=$(timeout 1 wc -c)
-        if [ "${bytes:-0}" = 0 ]; then echo 'stdin empty'; else echo "stdin $bytes bytes"; fi
+        line 'stdin %s bytes' ${#input}
     fi
-    compgen -e | sort | while read -r name; do
-        if [[ $name =~ ^(${RECORD_ENVIRONMENT:-HYDRANT_.*})$ ]]; then printf 'environment %s=%q\n' "$name" "${!name}"; fi
-    done
-    echo end
-} >"$RECORD.$$"
+fi
+while read -r name; do
+    if [[ $name =~ ^(${RECORD_ENVIRONMENT:-HYDRANT_.*})$ ]]; then line 'environment %s=%q' "$name" "${!name}"; fi
+done < <(compgen -e)
+line 'end'
+
 # Calls at the same time are kept apart.
-flock "$RECORD.lock" sh -c 'cat "$1" >>"$2" && rm "$1"' sh "$RECORD.$$" "$RECORD"
+exec 9>"$RECORD.lock"
+flock 9
+printf '%s' "$block" >>"$RECORD"
+exec 9>&-
 
 wanted=RECORD_EXIT_${1-}
 if [ -n "${!wanted:-}" ]; then exit "${!wanted}"; fi
