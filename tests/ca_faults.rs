@@ -12,8 +12,10 @@ const INSTANT: &str = "0000-00-00 00:00:00Z";
 /// `hydrant run` with dns-01 and the compiled hook, for an account that the CA knows already.
 fn prepared(rig: &Rig, list: &str, settings: &str) -> Test {
     let hook = rig_hook();
-    let yaml =
-        format!("accept_terms: true\nchallenge: dns-01\nhooks: [{{command: {}}}]\n{settings}", hook.display());
+    let yaml = format!(
+        "accept_terms: true\nchallenge: dns-01\nhooks: [{{command: {}}}]\n{settings}",
+        hook.display()
+    );
     let test = Test::new().filter(INSTANT, "[INSTANT]").rig(rig).domains(list).config(&yaml).args(["run"]);
     test.hydrant(&["account", "register"]).code(0);
     if rig.environment().contains_key("RIG_FAULTS") {
@@ -39,9 +41,9 @@ fn answer(kind: &str, status: u16, more: Value) -> Value {
 /// What the next run says: held back, without a request.
 fn waits(rig: &Rig, test: &Test, name: &str, arguments: &[&str]) {
     rig.forget_requests();
-    test.hydrant(arguments).code(5).stdout_contains(&format!(
-        "{name}: waiting, failed once, next attempt from [INSTANT]: "
-    ));
+    test.hydrant(arguments)
+        .code(5)
+        .stdout_contains(&format!("{name}: waiting, failed once, next attempt from [INSTANT]: "));
     assert_eq!(kinds(rig), [""; 0], "{name}: the CA was asked although it had asked not to be");
 }
 
@@ -109,7 +111,9 @@ fn long_waits_that_the_ca_asks_for_are_left_to_a_later_run() {
         assert_eq!(requests.len(), last + 1, "{kind}: {:?}", &requests[last..]);
         assert!(rig.challenges(&name).is_empty());
 
-        test.hydrant(&["plan"]).code(0).stdout_contains(&format!("wait   {name}  failed once, next attempt from "));
+        test.hydrant(&["plan"])
+            .code(0)
+            .stdout_contains(&format!("wait   {name}  failed once, next attempt from "));
         waits(&rig, &test, &name, &["run"]);
     }
     // That is not ours to ignore.
@@ -123,7 +127,8 @@ fn long_waits_that_the_ca_asks_for_are_left_to_a_later_run() {
 fn a_limit_of_the_account_is_heard_of_once_in_a_run() {
     let rig = Rig::with_faults();
     let test = prepared(&rig, "a.example\nb.example\nc.example\n", "in_flight: 1\n");
-    let limited = json!({ "problem": "rateLimited", "detail": "too many orders", "retry_after": 7200, "times": null });
+    let limited =
+        json!({ "problem": "rateLimited", "detail": "too many orders", "retry_after": 7200, "times": null });
     rig.faults(&json!([answer("newOrder", 429, limited)]));
     let output = test.args(["run", "--format", "json"]).run().code(5);
     assert_eq!(of_kind(&rig.requests(), "newOrder").len(), 1);
@@ -181,7 +186,16 @@ fn pages_in_the_place_of_answers_are_shown_or_sat_out() {
 #[test]
 fn connections_that_break_at_every_request_cost_no_second_certificate() {
     let rig = Rig::with_faults();
-    let steps = ["directory", "newNonce", "newOrder", "authorization", "challenge", "order", "finalize", "certificate"];
+    let steps = [
+        "directory",
+        "newNonce",
+        "newOrder",
+        "authorization",
+        "challenge",
+        "order",
+        "finalize",
+        "certificate",
+    ];
     for (fault, orders) in [("reset-before", 1), ("reset-after", 2), ("truncate", 2)] {
         let name = format!("{fault}.example");
         let (orders_before, issued_before) = (rig.orders_made(), rig.certificates_issued());
@@ -246,10 +260,14 @@ esac
 #[test]
 fn cleans_up_when_the_ca_says_invalid() {
     let rig = Rig::start();
-    let test = prepared(&rig, "first.example\nmain.example bad.example *.bad.example www.main.example\nlast.example\n", "")
-        .hook_script("liar", LIAR)
-        .env("RIG_HOOK", rig_hook())
-        .config("accept_terms: true\nchallenge: dns-01\nhooks: [{command: ./liar, chain: yes}]\n");
+    let test = prepared(
+        &rig,
+        "first.example\nmain.example bad.example *.bad.example www.main.example\nlast.example\n",
+        "",
+    )
+    .hook_script("liar", LIAR)
+    .env("RIG_HOOK", rig_hook())
+    .config("accept_terms: true\nchallenge: dns-01\nhooks: [{command: ./liar, chain: yes}]\n");
     let problem = r#"{"type":"urn:ietf:params:acme:error:unauthorized","detail":"Correct value not found for DNS challenge","status":403}"#;
     let refused = |name: &str| {
         format!("`{name}` could not be validated: unauthorized: Correct value not found for DNS challenge")
@@ -257,9 +275,8 @@ fn cleans_up_when_the_ca_says_invalid() {
 
     let output = test.run().code(1).stdout_contains("3 certificates: 2 issued, 1 failed\n");
     // The CA lists authorizations in the order it likes.
-    let either = [["bad.example", "*.bad.example"], ["*.bad.example", "bad.example"]].map(|names| {
-        format!("error: main.example: {}; {}\n", refused(names[0]), refused(names[1]))
-    });
+    let either = [["bad.example", "*.bad.example"], ["*.bad.example", "bad.example"]]
+        .map(|names| format!("error: main.example: {}; {}\n", refused(names[0]), refused(names[1])));
     assert!(either.contains(&output.stderr), "{}", output.stderr);
     let mut told: Vec<String> = test.read("invalid").lines().map(str::to_owned).collect();
     told.sort();
@@ -289,7 +306,9 @@ fn a_verdict_is_waited_for_no_longer_than_allowed_and_the_order_is_continued() {
          hint: raise `validation_timeout:` if the CA is known to be slow\n",
     );
     assert!(rig.challenges("slow.example").is_empty());
-    test.hydrant(&["run", "--ignore-backoff"]).code(0).stdout_contains("going on with the order of an earlier run");
+    test.hydrant(&["run", "--ignore-backoff"])
+        .code(0)
+        .stdout_contains("going on with the order of an earlier run");
     assert_eq!((rig.orders_made(), rig.certificates_issued()), (1, 1));
 }
 
@@ -335,7 +354,10 @@ fn an_order_survives_trouble_in_the_ca_and_is_placed_anew_when_the_ca_forgot_it(
     test.run().code(1).stderr("error: a.example: serverInternal: a disk is full (HTTP 500)\n");
     let finalized = of_kind(&rig.requests(), "finalize").iter().map(|request| request.at).collect::<Vec<_>>();
     assert_eq!(finalized.len(), 3);
-    assert!(finalized.windows(2).all(|pair| pair[1] - pair[0] >= 0.2), "tried again without a breath: {finalized:?}");
+    assert!(
+        finalized.windows(2).all(|pair| pair[1] - pair[0] >= 0.2),
+        "tried again without a breath: {finalized:?}"
+    );
     assert_eq!(rig.orders_made(), 1);
 
     rig.faults(&json!([answer("order", 404, json!({ "problem": "malformed" }))]));
@@ -345,8 +367,15 @@ fn an_order_survives_trouble_in_the_ca_and_is_placed_anew_when_the_ca_forgot_it(
 
 #[test]
 fn a_profile_that_is_gone_is_not_asked_for_and_those_there_are_are_named() {
-    let rig =
-        Rig::with(&["--nonce-reject", "0", "--profile", "classic=7776000", "--profile", "short=518400", "--faults"]);
+    let rig = Rig::with(&[
+        "--nonce-reject",
+        "0",
+        "--profile",
+        "classic=7776000",
+        "--profile",
+        "short=518400",
+        "--faults",
+    ]);
     let test = prepared(&rig, "a.example\n", "profile: tiny\n");
     test.run().code(1).stderr(
         "error: a.example: the CA has no profile `tiny`, only `classic` and `short`\n\
@@ -434,6 +463,7 @@ fn one_connection_carries_all_requests_of_a_run() {
     let test = prepared(&rig, "a.example www.a.example\nb.example\nc.example\n", "");
     let (output, trace) = test.run_traced("connect");
     output.code(0);
-    let to_ca = trace.lines().filter(|line| line.contains("connect(") && line.contains("htons(14000)")).count();
+    let to_ca =
+        trace.lines().filter(|line| line.contains("connect(") && line.contains("htons(14000)")).count();
     assert_eq!(to_ca, 1, "{trace}");
 }

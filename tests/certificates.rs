@@ -88,8 +88,7 @@ fn a_key_is_kept_over_renewals_only_where_that_is_set() {
 
 #[test]
 fn profile_and_must_staple_are_asked_for_where_they_are_set() {
-    let rig =
-        Rig::with(&["--nonce-reject", "0", "--profile", "long=7776000", "--profile", "short=518400"]);
+    let rig = Rig::with(&["--nonce-reject", "0", "--profile", "long=7776000", "--profile", "short=518400"]);
     let settings = "profile: long\ncertificates:\n  short.example: {profile: short}\n  \
                     stapled.example: {must_staple: true}\n";
     let test = prepared(&rig, "long.example\nshort.example\nstapled.example\n", settings);
@@ -97,7 +96,9 @@ fn profile_and_must_staple_are_asked_for_where_they_are_set() {
     let report = run.run().code(0).json();
     let days_left = |index: usize| {
         let not_after = report["certificates"][index]["not_after"].as_str().unwrap();
-        let date = |text: &str| run.program("date", &["-d", text, "+%s"]).code(0).stdout.trim().parse::<i64>().unwrap();
+        let date = |text: &str| {
+            run.program("date", &["-d", text, "+%s"]).code(0).stdout.trim().parse::<i64>().unwrap()
+        };
         (date(not_after) - date("now")) / 86400
     };
     assert_eq!([0, 1, 2].map(days_left), [89, 5, 89]);
@@ -165,9 +166,9 @@ fn a_certificate_whose_names_changed_is_replaced_and_says_so() {
     let test = test.domains("old.example a.example > a.example\n");
     test.run().code(0).stdout("1 certificate: 1 unchanged\n");
     let test = test.domains("a.example new.example\n");
-    test.run().code(0).stdout_contains(
-        "a.example: issue: names were added: `new.example`, and removed: `old.example`\n",
-    );
+    test.run()
+        .code(0)
+        .stdout_contains("a.example: issue: names were added: `new.example`, and removed: `old.example`\n");
     assert_good_pair(&rig, &test.path("certs/a.example"), &["a.example", "new.example"]);
     assert_eq!(rig.certificates_issued(), 2);
 }
@@ -192,11 +193,17 @@ fn a_certificate_is_renewed_once_when_its_window_is_open_and_replaces_the_old_on
     let rig = Rig::with_faults();
     let test = prepared(&rig, "a.example\nb.example\n", "");
     test.run().code(0);
-    rig.set_renewal_info(&test.read("certs/a.example/cert.pem"), &window("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"));
+    rig.set_renewal_info(
+        &test.read("certs/a.example/cert.pem"),
+        &window("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"),
+    );
     fs::rename(test.path("certs/a.example"), test.path("old")).unwrap();
     test.program("cp", &["-a", "old", "certs/a.example"]).code(0);
 
-    test.run().code(0).stderr("").stdout_contains("a.example: renew: the CA's renewal window: chosen instant [INSTANT]\n");
+    test.run()
+        .code(0)
+        .stderr("")
+        .stdout_contains("a.example: renew: the CA's renewal window: chosen instant [INSTANT]\n");
     assert_eq!(rig.certificates_issued(), 3);
     test.run().code(0).stdout("2 certificates: 2 unchanged\n");
 
@@ -252,7 +259,8 @@ fn a_dry_run_proves_names_at_the_staging_ca_and_leaves_everything_as_it_was() {
     fs::remove_file(test.path("noted")).unwrap();
 
     let roots = ["HYDRANT_CA_ROOTS"; 2].map(str::to_owned);
-    let roots = [&rig, &staging].map(|rig| fs::read_to_string(&rig.environment()[&roots[0]]).unwrap()).concat();
+    let roots =
+        [&rig, &staging].map(|rig| fs::read_to_string(&rig.environment()[&roots[0]]).unwrap()).concat();
     let test = test.write("both.pem", roots).domains("kept.example\nnew.example *.new.example\n");
     let roots = test.path("both.pem");
     let mut test = test.env("HYDRANT_CA_ROOTS", roots).env("HYDRANT_STAGING_CA", staging.ca());
@@ -266,11 +274,14 @@ fn a_dry_run_proves_names_at_the_staging_ca_and_leaves_everything_as_it_was() {
     assert_eq!(contents(&test.path("certs")), certificates);
     assert_eq!(rig.requests_at_ca().len(), asked, "the real CA was asked");
     let noted = test.read("noted");
-    let told: Vec<&str> = noted.lines().filter(|operation| ["sync_cert", "deploy_cert"].contains(operation)).collect();
+    let told: Vec<&str> =
+        noted.lines().filter(|operation| ["sync_cert", "deploy_cert"].contains(operation)).collect();
     assert_eq!(told, [""; 0]);
 
     // Nor does the rehearsal count: the certificate is still to be got.
-    test.hydrant(&["plan"]).code(0).stdout("issue  new.example  nothing is stored\n2 certificates: 1 to issue, 1 to keep\n");
+    test.hydrant(&["plan"])
+        .code(0)
+        .stdout("issue  new.example  nothing is stored\n2 certificates: 1 to issue, 1 to keep\n");
 
     // The staging CA itself is another world with files of its own.
     test.hydrant(&["run", "--staging"]).code(0).stderr("");
@@ -308,8 +319,12 @@ fn the_report_for_machines_says_what_became_of_each_certificate() {
     let rig = Rig::start();
     let test = prepared(&rig, "a.example\nb.blocked-domain.example\n", "").args(["run", "--format", "json"]);
     let report = test.run().code(1).json();
-    let outcomes: Vec<&Value> =
-        report["certificates"].as_array().unwrap().iter().map(|certificate| &certificate["outcome"]).collect();
+    let outcomes: Vec<&Value> = report["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|certificate| &certificate["outcome"])
+        .collect();
     assert_eq!(outcomes, ["issued", "failed"]);
     let refused = &report["certificates"][1];
     assert!(refused["problem"].as_str().unwrap().starts_with("rejectedIdentifier: "), "{refused}");

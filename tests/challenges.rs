@@ -79,7 +79,8 @@ esac
 fn tls_alpn_01_is_answered_by_the_built_in_responder_for_names_and_addresses() {
     let rig = Rig::start();
     let address = rig.address();
-    let settings = format!("challenge: tls-alpn-01\ntls_alpn_listen: {}\n", rig.environment()["RIG_TLS_ADDRESS"]);
+    let settings =
+        format!("challenge: tls-alpn-01\ntls_alpn_listen: {}\n", rig.environment()["RIG_TLS_ADDRESS"]);
     let list = format!("a.example www.a.example ip:{address}\nb.example\n");
     let test = prepared(&rig, &list, &settings);
     test.run().code(0).stderr("");
@@ -91,8 +92,10 @@ fn tls_alpn_01_is_answered_by_the_built_in_responder_for_names_and_addresses() {
 #[test]
 fn certificates_that_share_a_name_take_turns_at_tls_alpn_01() {
     let rig = Rig::start();
-    let settings = format!("challenge: tls-alpn-01\ntls_alpn_listen: {}\n", rig.environment()["RIG_TLS_ADDRESS"]);
-    let list = "shared.example\na.example shared.example\nb.example shared.example\nshared.example a.example > c\n";
+    let settings =
+        format!("challenge: tls-alpn-01\ntls_alpn_listen: {}\n", rig.environment()["RIG_TLS_ADDRESS"]);
+    let list =
+        "shared.example\na.example shared.example\nb.example shared.example\nshared.example a.example > c\n";
     let test = prepared(&rig, list, &settings);
     test.run().code(0).stderr("").stdout_contains("4 certificates: 4 issued\n");
     assert_eq!((rig.orders_made(), rig.certificates_issued()), (4, 4));
@@ -191,7 +194,10 @@ fn a_challenge_that_a_name_cannot_be_proven_by_is_said_to_be_with_those_it_can()
     let test = prepared(&rig, "*.a.example > a\n", &format!("challenge: http-01\nhttp_listen: {listen}\n"));
     let output = test.run().code(1);
     let said = output.stderr.lines().collect::<Vec<_>>();
-    assert!(said[0].starts_with("error: a: the CA offers no http-01 challenge for `*.a.example`, only `"), "{said:?}");
+    assert!(
+        said[0].starts_with("error: a: the CA offers no http-01 challenge for `*.a.example`, only `"),
+        "{said:?}"
+    );
     assert_eq!(said[1..], ["hint: a wildcard can only be validated by dns-01"]);
 
     let address = rig.address();

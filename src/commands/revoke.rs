@@ -1,6 +1,5 @@
 //! `hydrant revoke`: tells the CA that a certificate must not be trusted any more.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::account::acme_error;
@@ -21,8 +20,8 @@ pub struct RevokeOptions {
     pub what: String,
     /// The reason code (RFC 5280 §5.3.1).
     pub reason: Option<u8>,
-    /// PEM text of the certificate's own key, to revoke without the account that ordered it.
-    pub key: Option<String>,
+    /// The certificate's own key, to revoke without the account that ordered it.
+    pub key: Option<PrivateKey>,
 }
 
 /// Revokes it; a stored one is then renewed by the next run.
@@ -31,17 +30,18 @@ pub struct RevokeOptions {
 /// It cannot be read, or the CA refuses.
 pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<ExitCode, Error> {
     let stored: Option<CertName> = stored_name(gathered, &options.what).await?;
-    let pem = match &stored {
+    let path = match &stored {
         Some(name) => {
             let loaded = gathered.store().load(name).await.map_err(store_error)?;
             // `stored_name` saw it a moment ago.
-            let paths =
-                loaded.stored.map(|stored| stored.paths).ok_or_else(|| Error::config(unknown(options)))?;
-            read(&paths.cert)?
+            loaded.stored.map(|stored| stored.paths.cert).ok_or_else(|| unknown(options))?
         }
-        None => read(Path::new(&options.what))?,
+        None => options.what.clone().into(),
     };
-    let chain = Chain::parse(&pem).map_err(Error::config)?;
+    if !path.exists() {
+        return Err(unknown(options));
+    }
+    let chain = super::read(&path, Chain::parse)?;
     let settings = match &stored {
         Some(name) => gathered.config.certificate(name),
         None => gathered.config.everywhere(),
@@ -49,9 +49,8 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let der = &chain.leaf_der().map_err(Error::config)?;
     let revoked = if let Some(key) = &options.key {
-        let key = PrivateKey::from_pem(key).map_err(Error::config)?;
         let client = authorities.client(&settings.ca).await.map_err(|error| error.to_error())?;
-        client.revoke_with_certificate_key(der, &key, options.reason).await
+        client.revoke_with_certificate_key(der, key, options.reason).await
     } else {
         let account = authorities.existing(&settings.ca).await.map_err(|error| error.to_error())?;
         account.revoke(der, options.reason).await
@@ -122,13 +121,8 @@ async fn stored_name(gathered: &Gathered, what: &str) -> Result<Option<CertName>
     Ok(loaded.stored.is_some().then_some(name))
 }
 
-fn read(path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path)
-        .map_err(|source| Error::config(Unreadable { what: path.display().to_string(), source }))
-}
-
-fn unknown(options: &RevokeOptions) -> Unknown {
-    Unknown { what: options.what.clone() }
+fn unknown(options: &RevokeOptions) -> Error {
+    Error::config(Unknown { what: options.what.clone() })
 }
 
 /// The CA knows of the revocation, the next run does not.
@@ -140,15 +134,7 @@ struct NotNoted {
 
 /// Neither a stored certificate nor a file.
 #[derive(Debug, thiserror::Error)]
-#[error("`{what}` is not a stored certificate")]
+#[error("`{what}` is neither a stored certificate nor a file")]
 struct Unknown {
     what: String,
-}
-
-/// A file that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("`{what}` is no stored certificate and no readable file")]
-struct Unreadable {
-    what: String,
-    source: std::io::Error,
 }

@@ -169,9 +169,8 @@ impl Reporter {
 
     /// Prints what is wrong with a configuration that cannot be used.
     pub fn refuse(&self, faults: &[Diagnostic]) {
-        self.aside(&diagnostics::render(faults, self.color()));
         let summary = diagnostics::summary(faults);
-        self.aside(&summary);
+        self.aside(&format!("{}\n{summary}", diagnostics::render(faults, self.color())));
         if self.is_json() {
             self.json(&serde_json::json!({
                 "version": 1,

@@ -324,7 +324,7 @@ fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
     } else {
         PrivateKey::from_pem(text.expose())
     };
-    Ok(parsed?)
+    parsed.map_err(|source| AuthorityError::KeyFile { path: path.to_owned(), source })
 }
 
 /// Why there is no account to order with.
@@ -345,9 +345,17 @@ pub enum AuthorityError {
         /// The CA's directory.
         ca: String,
     },
-    /// The account key cannot be read or made.
+    /// The stored account key cannot be used, or a new one cannot be made.
     #[error("the account key cannot be used")]
     Key(#[from] KeyError),
+    /// The account key that was named cannot be used.
+    #[error("cannot use the account key `{}`", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
     /// The MAC key of the external account cannot be read.
     #[error(transparent)]
     HmacKey(#[from] HmacKeyError),
@@ -428,9 +436,10 @@ impl Unavailable {
                 let hint = "register one: `hydrant account register --accept-terms`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            AuthorityError::File { .. } | AuthorityError::Key(_) | AuthorityError::HmacKey(_) => {
-                (ErrorKind::Config, Vec::new())
-            }
+            AuthorityError::File { .. }
+            | AuthorityError::Key(_)
+            | AuthorityError::KeyFile { .. }
+            | AuthorityError::HmacKey(_) => (ErrorKind::Config, Vec::new()),
             AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };
         Error::new(kind, self.clone()).hints(hints)

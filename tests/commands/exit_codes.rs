@@ -34,7 +34,10 @@ fn code_1_a_certificate_was_not_delivered() {
 #[test]
 fn code_2_usage_or_configuration_is_wrong() {
     let test = Test::new().domains("a.example\n");
-    test.hydrant(&["statsu"]).code(2).stdout("").stderr_contains("a similar subcommand exists: 'status'");
+    test.hydrant(&["statsu"])
+        .code(2)
+        .stdout("")
+        .stderr_contains("similar subcommands exist: 'issue', 'status'");
     test.hydrant(&["run", "--no-such-flag"]).code(2).stdout("");
     test.hydrant(&["run", "--config", "nowhere.yml"]).code(2).stdout("");
     let test = test.config("challange: dns-01\n");

@@ -58,12 +58,15 @@ fn a_request_that_is_none_is_refused_before_anything_is_done() {
     test.hydrant(&["sign-csr", "key.pem"])
         .code(2)
         .stdout("")
-        .stderr("error: there is no certificate request in the text\n");
+        .stderr("error: cannot use `key.pem`: there is no certificate request in the text\n");
     test.hydrant(&["sign-csr", "nowhere.pem"])
         .code(2)
         .stdout("")
         .stderr("error: cannot read `nowhere.pem`: No such file or directory (os error 2)\n");
     let no_names = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/csr/no-names.pem");
-    test.hydrant(&["sign-csr", no_names]).code(2).stdout("").stderr("error: the CSR has no names\n");
+    test.hydrant(&["sign-csr", no_names])
+        .code(2)
+        .stdout("")
+        .stderr(&format!("error: cannot use `{no_names}`: the CSR has no names\n"));
     assert_eq!(rig.requests_at_ca().len(), 0);
 }
