@@ -113,7 +113,7 @@ fn long_waits_that_the_ca_asks_for_are_left_to_a_later_run() {
 
         test.hydrant(&["plan"])
             .code(0)
-            .stdout_contains(&format!("wait   {name}  failed once, next attempt from "));
+            .stdout_contains(&format!("wait  {name}  failed once, next attempt from "));
         waits(&rig, &test, &name, &["run"]);
     }
     // That is not ours to ignore.
@@ -244,14 +244,12 @@ fn a_replacement_that_the_ca_refuses_is_ordered_as_a_new_certificate() {
 /// Calls the rig's hook with a wrong value for names with `bad` in them, and notes what `invalid_challenge` is told.
 const LIAR: &str = r#"
 case $1 in
-deploy_challenge)
+deploy_challenge | clean_challenge)
     arguments=("$@")
     for ((i = 1; i < $#; i += 3)); do
         case ${arguments[i]} in *bad*) arguments[i + 2]=wrong ;; esac
     done
     exec "$RIG_HOOK" "${arguments[@]}" ;;
-clean_challenge)
-    exec "$RIG_HOOK" "$@" ;;
 invalid_challenge)
     printf '%s\n' "$2 $3" >>invalid ;;
 esac
@@ -432,8 +430,10 @@ fn the_directory_is_fetched_once_a_run_and_never_kept() {
 #[test]
 fn an_order_of_n_names_costs_2n_plus_5_requests_and_two_for_the_run() {
     let rig = Rig::with_faults();
+    // On a slow machine a request rather fetches a nonce of its own than waits for long for that of another.
+    let settings = "in_flight: 1\n";
     for names in [&["one.example"][..], &["a.example", "b.example", "*.b.example", "c.example"]] {
-        let test = prepared(&rig, &names.join(" "), "");
+        let test = prepared(&rig, &names.join(" "), settings);
         // By the time it is looked at, the CA is through with what it has to do, however slow this machine is.
         rig.faults(&json!([{ "kind": "order", "do": "delay", "seconds": 0.5, "times": null }]));
         test.run().code(0);
