@@ -56,6 +56,9 @@ pub struct Record {
     /// The certificate that was revoked, until another takes its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revoked>,
+    /// Whether the key of what is stored is with the hook that made the request, and so is not missed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign_key: bool,
     /// Fingerprint of the settings that the stored certificate was issued with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
@@ -73,6 +76,7 @@ impl Default for Record {
             renewal: None,
             failures: None,
             revoked: None,
+            foreign_key: false,
             settings: None,
         }
     }
@@ -175,6 +179,7 @@ impl Record {
         self.intent = None;
         self.failures = None;
         self.revoked = None;
+        self.foreign_key = key == KeySource::Foreign;
         self.staged = Some(Staged { timestamp, key, switch: false });
         for destination in destinations {
             self.owe_delivery(destination, timestamp, now);
@@ -698,12 +703,13 @@ mod tests {
             failures in option::of(failures()),
             settings in option::of(text()),
             revoked in option::of((text(), any::<bool>())),
+            foreign_key in any::<bool>(),
         ) -> Record {
             let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
             let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
             Record {
                 format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
-                revoked,
+                revoked, foreign_key,
             }
         }
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::csr::Csr;
 use crate::identifier::{CertName, Identifier};
 use crate::ledger::Record;
 use crate::report::words::{List, When};
-use crate::store::{Loaded, Stored};
+use crate::store::{Damage, Loaded, Stored};
 
 /// One certificate as the planner sees it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Subject<'a> {
     pub name: &'a CertName,
     /// The names it is to carry.
     pub names: &'a [Identifier],
+    /// The request that a hook made for it, if one did: the key is then with the hook.
+    pub request: Option<&'a Csr>,
     /// What is stored and owed for it.
     pub loaded: &'a Loaded,
     /// The person's own rule, `renew_before`: renew when less than this is left. None: renewal window, else lifetime.
@@ -261,7 +264,8 @@ fn held_back(record: &Record, at: Circumstances) -> Option<Because> {
 
 /// What is due, were it not for earlier failures and unfinished work.
 fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
-    if let Some(damage) = &subject.loaded.damage {
+    let is_missed = |damage: &&Damage| subject.request.is_none() || **damage != Damage::KeyMissing;
+    if let Some(damage) = subject.loaded.damage.as_ref().filter(is_missed) {
         return Some((Action::Issue, Because::Damaged(damage.to_string())));
     }
     let Some(stored) = &subject.loaded.stored else { return Some((Action::Issue, Because::NotStored)) };
@@ -332,7 +336,7 @@ mod tests {
     use super::*;
     use crate::chain::Leaf;
     use crate::ledger::{Failures, Intent, Renewal, Staged};
-    use crate::store::{Damage, Paths};
+    use crate::store::Paths;
 
     const NOW: OffsetDateTime = time::macros::datetime!(2027-01-10 12:00 UTC);
 
@@ -370,6 +374,7 @@ mod tests {
         let subject = Subject {
             name: &name,
             names: &names,
+            request: None,
             loaded,
             renew_before: None,
             destinations: &["vault".to_owned()],
@@ -466,6 +471,7 @@ mod tests {
         let rule = |days: u64| Subject {
             name: &name,
             names: &declared,
+            request: None,
             loaded: &loaded,
             renew_before: Some(Duration::from_hours(days * 24)),
             destinations: &[],

@@ -32,7 +32,7 @@ fn kinds(rig: &Rig) -> Vec<String> {
     rig.requests().into_iter().map(|request| request.kind).collect()
 }
 
-fn answer(kind: &str, status: u16, more: Value) -> Value {
+fn answer(kind: &str, status: u16, more: &Value) -> Value {
     let mut rule = json!({ "kind": kind, "do": "answer", "status": status });
     rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     rule
@@ -67,10 +67,10 @@ fn short_waits_that_the_ca_asks_for_are_waited_for() {
     // A date has no fractions of a second: of two, at least one is left.
     let busy_until = json!({ "retry_after_date": 2 });
     rig.faults(&json!([
-        answer("newOrder", 429, limited.clone()),
-        answer("authorization", 503, busy_until.clone()),
-        answer("order", 429, limited),
-        answer("finalize", 503, busy_until),
+        answer("newOrder", 429, &limited),
+        answer("authorization", 503, &busy_until),
+        answer("order", 429, &limited),
+        answer("finalize", 503, &busy_until),
     ]));
     test.run().code(0).stderr("");
     assert_eq!((rig.orders_made(), rig.certificates_issued()), (1, 1));
@@ -102,7 +102,7 @@ fn long_waits_that_the_ca_asks_for_are_left_to_a_later_run() {
     ] {
         let name = format!("{}.example", kind.to_lowercase());
         let test = prepared(&rig, &name, "");
-        rig.faults(&json!([answer(kind, status, more.clone())]));
+        rig.faults(&json!([answer(kind, status, more)]));
         let failed = test.run().code(5);
         let failed = failed.stderr_contains(&format!("error: {name}: ")).stderr_contains(said);
         failed.stderr_contains("hint: the CA is asked again from [INSTANT] on\n");
@@ -113,12 +113,12 @@ fn long_waits_that_the_ca_asks_for_are_left_to_a_later_run() {
 
         test.hydrant(&["plan"])
             .code(0)
-            .stdout_contains(&format!("wait   {name}  failed once, next attempt from "));
+            .stdout_contains(&format!("wait  {name}  failed once, next attempt from "));
         waits(&rig, &test, &name, &["run"]);
     }
     // That is not ours to ignore.
     let test = prepared(&rig, "own.example\n", "");
-    rig.faults(&json!([answer("newOrder", 429, limited)]));
+    rig.faults(&json!([answer("newOrder", 429, &limited)]));
     test.run().code(5);
     waits(&rig, &test, "own.example", &["run", "--ignore-backoff"]);
 }
@@ -129,7 +129,7 @@ fn a_limit_of_the_account_is_heard_of_once_in_a_run() {
     let test = prepared(&rig, "a.example\nb.example\nc.example\n", "in_flight: 1\n");
     let limited =
         json!({ "problem": "rateLimited", "detail": "too many orders", "retry_after": 7200, "times": null });
-    rig.faults(&json!([answer("newOrder", 429, limited)]));
+    rig.faults(&json!([answer("newOrder", 429, &limited)]));
     let output = test.args(["run", "--format", "json"]).run().code(5);
     assert_eq!(of_kind(&rig.requests(), "newOrder").len(), 1);
     let left_alone = output.stderr.matches("; the CA is left alone as it asks\n").count();
@@ -151,7 +151,7 @@ fn a_limit_of_one_name_holds_back_no_other() {
         "detail": "too many certificates already issued for \"a.example\"",
         "retry_after": 7200,
     });
-    rig.faults(&json!([answer("newOrder", 429, limited)]));
+    rig.faults(&json!([answer("newOrder", 429, &limited)]));
     test.run().code(5).stdout_contains("3 certificates: 2 issued, 1 failed\n");
     assert_eq!(rig.certificates_issued(), 2);
 }
@@ -161,21 +161,21 @@ fn pages_in_the_place_of_answers_are_shown_or_sat_out() {
     let rig = Rig::with_faults();
     let test = prepared(&rig, "a.example\n", "");
     rig.faults(&json!([
-        answer("directory", 503, json!({})),
-        answer("newNonce", 502, json!({})),
-        answer("newOrder", 502, json!({})),
-        answer("authorization", 500, json!({})),
-        answer("challenge", 503, json!({})),
-        answer("order", 500, json!({})),
-        answer("finalize", 502, json!({})),
-        answer("certificate", 500, json!({})),
+        answer("directory", 503, &json!({})),
+        answer("newNonce", 502, &json!({})),
+        answer("newOrder", 502, &json!({})),
+        answer("authorization", 500, &json!({})),
+        answer("challenge", 503, &json!({})),
+        answer("order", 500, &json!({})),
+        answer("finalize", 502, &json!({})),
+        answer("certificate", 500, &json!({})),
     ]));
     test.run().code(0).stderr("");
     assert_eq!((rig.orders_made(), rig.certificates_issued()), (1, 1));
 
     let test = test.domains("b.example\n");
     let page = json!({ "body": "<html>\n <title>Blocked</title>\n your request was blocked</html>" });
-    rig.faults(&json!([answer("newOrder", 403, page)]));
+    rig.faults(&json!([answer("newOrder", 403, &page)]));
     test.run().code(1).stderr(&format!(
         "error: b.example: HTTP 403 from {} with the body \
          `<html> <title>Blocked</title> your request was blocked</html>`\n",
@@ -234,7 +234,7 @@ fn a_replacement_that_the_ca_refuses_is_ordered_as_a_new_certificate() {
     test.run().code(0);
     for (status, problem) in [(409, "alreadyReplaced"), (404, "malformed"), (403, "unauthorized")] {
         rig.forget_requests();
-        rig.faults(&json!([answer("newOrder", status, json!({ "problem": problem }))]));
+        rig.faults(&json!([answer("newOrder", status, &json!({ "problem": problem }))]));
         test.run().code(0).stderr("").stdout_contains("a.example: renewed, ");
         assert_eq!(of_kind(&rig.requests(), "newOrder").len(), 2, "{problem}");
     }
@@ -244,14 +244,12 @@ fn a_replacement_that_the_ca_refuses_is_ordered_as_a_new_certificate() {
 /// Calls the rig's hook with a wrong value for names with `bad` in them, and notes what `invalid_challenge` is told.
 const LIAR: &str = r#"
 case $1 in
-deploy_challenge)
+deploy_challenge | clean_challenge)
     arguments=("$@")
     for ((i = 1; i < $#; i += 3)); do
         case ${arguments[i]} in *bad*) arguments[i + 2]=wrong ;; esac
     done
     exec "$RIG_HOOK" "${arguments[@]}" ;;
-clean_challenge)
-    exec "$RIG_HOOK" "$@" ;;
 invalid_challenge)
     printf '%s\n' "$2 $3" >>invalid ;;
 esac
@@ -300,7 +298,7 @@ fn a_verdict_is_waited_for_no_longer_than_allowed_and_the_order_is_continued() {
     let test = prepared(&rig, "slow.example\n", "validation_timeout: 1s\n");
     // The CA never learns that there is an answer.
     let looks_taken = json!({ "type": "application/json", "body": r#"{"type":"dns-01","url":"https://ca/","status":"processing"}"# });
-    rig.faults(&json!([answer("challenge", 200, looks_taken)]));
+    rig.faults(&json!([answer("challenge", 200, &looks_taken)]));
     test.run().code(1).stderr(
         "error: slow.example: the CA did not validate `slow.example` within 1 s\n\
          hint: raise `validation_timeout:` if the CA is known to be slow\n",
@@ -320,17 +318,17 @@ fn what_was_issued_is_fetched_by_a_later_run_and_never_ordered_again() {
     for (name, fault, said) in [
         (
             "gone.example",
-            answer("certificate", 404, json!({ "problem": "malformed", "detail": "no such certificate" })),
+            answer("certificate", 404, &json!({ "problem": "malformed", "detail": "no such certificate" })),
             "the certificate was issued and cannot be downloaded: malformed: no such certificate (HTTP 404)",
         ),
         (
             "key.example",
-            answer("certificate", 200, chain(key)),
+            answer("certificate", 200, &chain(key)),
             "the certificate from the CA cannot be used: the chain has a block `PRIVATE KEY`, where only certificates may be",
         ),
         (
             "garbled.example",
-            answer("certificate", 200, chain("<html>hello</html>")),
+            answer("certificate", 200, &chain("<html>hello</html>")),
             "the certificate from the CA cannot be used: there is no certificate in the text",
         ),
     ] {
@@ -350,7 +348,7 @@ fn an_order_survives_trouble_in_the_ca_and_is_placed_anew_when_the_ca_forgot_it(
     let rig = Rig::with_faults();
     let test = prepared(&rig, "a.example\n", "");
     let trouble = json!({ "problem": "serverInternal", "detail": "a disk is full", "times": null });
-    rig.faults(&json!([answer("finalize", 500, trouble)]));
+    rig.faults(&json!([answer("finalize", 500, &trouble)]));
     test.run().code(1).stderr("error: a.example: serverInternal: a disk is full (HTTP 500)\n");
     let finalized = of_kind(&rig.requests(), "finalize").iter().map(|request| request.at).collect::<Vec<_>>();
     assert_eq!(finalized.len(), 3);
@@ -360,7 +358,7 @@ fn an_order_survives_trouble_in_the_ca_and_is_placed_anew_when_the_ca_forgot_it(
     );
     assert_eq!(rig.orders_made(), 1);
 
-    rig.faults(&json!([answer("order", 404, json!({ "problem": "malformed" }))]));
+    rig.faults(&json!([answer("order", 404, &json!({ "problem": "malformed" }))]));
     test.hydrant(&["run", "--ignore-backoff"]).code(0).stderr("");
     assert_eq!((rig.orders_made(), rig.certificates_issued()), (2, 1));
 }
@@ -410,7 +408,7 @@ fn terms_that_changed_are_told_with_the_page_to_agree_on() {
         "instance": "https://ca.example/agree?token=1",
     });
     let more = json!({ "type": "application/problem+json", "body": problem.to_string() });
-    rig.faults(&json!([answer("newOrder", 403, more)]));
+    rig.faults(&json!([answer("newOrder", 403, &more)]));
     test.run().code(1).stderr(
         "error: a.example: userActionRequired: the terms of service have changed (HTTP 403)\n\
          hint: the CA asks you to visit https://ca.example/agree?token=1\n",
@@ -432,8 +430,10 @@ fn the_directory_is_fetched_once_a_run_and_never_kept() {
 #[test]
 fn an_order_of_n_names_costs_2n_plus_5_requests_and_two_for_the_run() {
     let rig = Rig::with_faults();
+    // On a slow machine a request rather fetches a nonce of its own than waits for long for that of another.
+    let settings = "in_flight: 1\n";
     for names in [&["one.example"][..], &["a.example", "b.example", "*.b.example", "c.example"]] {
-        let test = prepared(&rig, &names.join(" "), "");
+        let test = prepared(&rig, &names.join(" "), settings);
         // By the time it is looked at, the CA is through with what it has to do, however slow this machine is.
         rig.faults(&json!([{ "kind": "order", "do": "delay", "seconds": 0.5, "times": null }]));
         test.run().code(0);

@@ -311,6 +311,10 @@ esac
     assert_eq!(facts.public_key, key);
     assert!(!test.path("certs/a.example/privkey.pem").exists(), "the key is the hook's");
     test.run().code(0).stdout("1 certificate: 1 unchanged\n");
+    test.hydrant(&["plan", "--with-hooks"]).code(0).stdout("1 certificate: 1 to keep\n");
+    // Nor is it missed where nothing tells of the issue any more.
+    fs::remove_dir_all(test.path(".hydrant")).unwrap();
+    test.run().code(0).stdout("1 certificate: 1 unchanged\n");
     assert_eq!(rig.certificates_issued(), 1);
 }
 

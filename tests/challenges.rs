@@ -105,7 +105,7 @@ fn certificates_that_share_a_name_take_turns_at_tls_alpn_01() {
 const TLS_SERVER: &str = r#"
 serve() {
     openssl s_server -accept "$RIG_TLS_ADDRESS" -alpn acme-tls/1 -cert "$CERTIFICATE" -key "$KEY" \
-        </dev/null >/dev/null 2>&1 &
+        -www </dev/null >/dev/null 2>&1 &
     echo $! >server.pid
     until (exec 3<>"/dev/tcp/${RIG_TLS_ADDRESS%:*}/${RIG_TLS_ADDRESS#*:}") 2>/dev/null; do
         kill -0 $! || exit 1
@@ -183,7 +183,8 @@ fn what_was_deployed_is_gone_after_a_failing_validation_too() {
 
     // Nobody speaks TLS there.
     let test = prepared(&rig, "b.example\n", "challenge: tls-alpn-01\n");
-    test.run().code(1).stderr_contains("error: b.example: `b.example` could not be validated: connection: ");
+    let refused = "error: b.example: `b.example` could not be validated: unauthorized: Failed to connect to ";
+    test.run().code(1).stderr_contains(refused);
     assert_eq!(files(&test.path("alpn-certs")), [""; 0]);
 }
 

@@ -83,6 +83,7 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
         let subject = Subject {
             name: &entry.name,
             names: &wanted.names,
+            request: wanted.csr.as_ref(),
             loaded: &loaded.map_err(store_error)?,
             renew_before: settings.renew_before,
             destinations: &destinations.collect::<Vec<_>>(),

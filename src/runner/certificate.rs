@@ -11,6 +11,7 @@ use super::undeclared::owes_cleaning;
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
+use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
@@ -56,7 +57,7 @@ impl<'r> Certificate<'r> {
         if self.runner.hooks.wants(Operation::GenerateCsr) && !self.runner.deliver_only {
             return None;
         }
-        let step = self.decide(&self.entry.names, loaded);
+        let step = self.decide(&self.entry.names, None, loaded);
         let nothing_to_call = step.action == Action::Keep && !self.runner.calls_unchanged();
         if !self.owes_nothing(&loaded.record) || !nothing_to_call || self.wants_renewal_info(loaded) {
             return None;
@@ -72,7 +73,7 @@ impl<'r> Certificate<'r> {
 
     /// Whether, by what is known now, an order is to be made or continued.
     pub(super) fn needs_ca(&self, loaded: &LoadResult) -> bool {
-        let needs = |loaded: &Loaded| self.decide(&self.entry.names, loaded).action.needs_ca();
+        let needs = |loaded: &Loaded| self.decide(&self.entry.names, None, loaded).action.needs_ca();
         !self.runner.deliver_only && loaded.as_ref().is_ok_and(needs)
     }
 
@@ -122,7 +123,7 @@ impl<'r> Certificate<'r> {
                 None => return Ok(Ended::Elsewhere),
             }
         }
-        let step = self.decide(&wanted.names, &loaded);
+        let step = self.decide(&wanted.names, wanted.csr.as_ref(), &loaded);
         if self.owes_nothing(&loaded.record) {
             match step.action {
                 Action::Keep => return Ok(Ended::Report(self.keep(&step, &loaded, &wanted).await)),
@@ -146,14 +147,14 @@ impl<'r> Certificate<'r> {
     }
 
     async fn under_lease(&self, wanted: &Wanted, mut lease: Lease, approach: Approach) -> RunReport {
-        let mut step = self.decide(&wanted.names, lease.loaded());
+        let mut step = self.decide(&wanted.names, wanted.csr.as_ref(), lease.loaded());
         let mut done = None;
         // These come first: they may be the only copy of a certificate that was issued.
         if lease.record.staged.is_some() {
             self.runner.reporter.event(&Event::Started(&step));
             match self.put_in_place(wanted, &mut lease).await {
                 Ok(Some(outcome)) => done = Some(outcome),
-                Ok(None) => step = self.decide(&wanted.names, lease.loaded()),
+                Ok(None) => step = self.decide(&wanted.names, wanted.csr.as_ref(), lease.loaded()),
                 Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
             }
         }
@@ -388,10 +389,11 @@ impl<'r> Certificate<'r> {
         Ok(Some(store.load(&self.entry.name).await.map_err(store_error)?))
     }
 
-    fn decide(&self, names: &[Identifier], loaded: &Loaded) -> Step {
+    fn decide(&self, names: &[Identifier], request: Option<&Csr>, loaded: &Loaded) -> Step {
         let subject = Subject {
             name: &self.entry.name,
             names,
+            request,
             loaded,
             renew_before: self.settings.renew_before,
             destinations: &self.destinations,

@@ -111,6 +111,14 @@ pub struct Loaded {
     pub record: Record,
 }
 
+impl Loaded {
+    /// What was found, where it is no damage that a hook keeps the key.
+    pub(crate) fn new(stored: Option<Stored>, damage: Option<Damage>, record: Record) -> Self {
+        let damage = damage.filter(|damage| !(record.foreign_key && *damage == Damage::KeyMissing));
+        Self { stored, damage, record }
+    }
+}
+
 /// A certificate in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {

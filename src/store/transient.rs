@@ -171,6 +171,7 @@ fn without_work(mut loaded: Loaded) -> Loaded {
         fence: loaded.record.fence,
         owed_cleaning: std::mem::take(&mut loaded.record.owed_cleaning),
         renewal: loaded.record.renewal.take(),
+        foreign_key: loaded.record.foreign_key,
         ..Record::default()
     };
     loaded

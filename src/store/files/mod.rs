@@ -64,7 +64,7 @@ impl FileStore {
         atomic::sweep(&held.dir(), Duration::ZERO)?;
         let record = held.record()?;
         let (stored, damage) = held.reader()?.stored(name)?;
-        let loaded = Loaded { stored, damage, record };
+        let loaded = Loaded::new(stored, damage, record);
         Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), loaded })))
     }
 }
@@ -220,7 +220,7 @@ impl Leased for FileLease {
                 Ok::<_, StoreError>(held.reader()?.stored(held.name())?)
             })
             .await?;
-            (self.loaded.stored, self.loaded.damage) = (stored, damage);
+            self.loaded = Loaded::new(stored, damage, std::mem::take(&mut self.loaded.record));
             Ok(layout::in_use(self.held.dir()))
         })
     }

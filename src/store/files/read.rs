@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
     /// What is known about one certificate.
     pub(crate) fn load(&self, name: &str) -> LoadResult {
         let (stored, damage) = self.stored(name)?;
-        Ok(Loaded { stored, damage, record: self.record(name)?.unwrap_or_default() })
+        Ok(Loaded::new(stored, damage, self.record(name)?.unwrap_or_default()))
     }
 
     /// The certificate in use, and what is wrong with it.
