@@ -53,6 +53,9 @@ pub struct Record {
     /// Failures since the last certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<Failures>,
+    /// The certificate that was revoked, until another takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revoked>,
     /// Fingerprint of the settings that the stored certificate was issued with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
@@ -69,6 +72,7 @@ impl Default for Record {
             deliveries: BTreeMap::new(),
             renewal: None,
             failures: None,
+            revoked: None,
             settings: None,
         }
     }
@@ -148,13 +152,19 @@ impl Record {
         }
     }
 
+    /// What is owed of these answers, also by hooks of earlier runs that deployed the same.
+    #[must_use]
+    pub fn owed_for(&self, answers: &[Answer]) -> Vec<Owed> {
+        self.owed_cleaning.iter().filter(|owed| answers.contains(&owed.answer)).cloned().collect()
+    }
+
     /// These answers were cleaned by every hook they were deployed with.
     pub fn cleaned(&mut self, answers: &[Answer]) {
         self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
     }
 
     /// The files of `timestamp` are durable: the intent is carried out, and each destination is owed a delivery.
-    /// Failures are forgotten.
+    /// Failures, and the revocation of what was there before, are forgotten.
     pub fn stage<D: Into<String>>(
         &mut self,
         timestamp: u64,
@@ -164,10 +174,21 @@ impl Record {
     ) {
         self.intent = None;
         self.failures = None;
+        self.revoked = None;
         self.staged = Some(Staged { timestamp, key, switch: false });
         for destination in destinations {
             self.owe_delivery(destination, timestamp, now);
         }
+    }
+
+    /// The certificate of this fingerprint was revoked. A key that others may have is in no certificate to come.
+    pub fn revoked(&mut self, fingerprint: impl Into<String>, key_compromised: bool) {
+        let known = self.revoked.take().is_some_and(|revoked| revoked.key_compromised);
+        let key_compromised = key_compromised || known;
+        if key_compromised {
+            self.abandon();
+        }
+        self.revoked = Some(Revoked { fingerprint: fingerprint.into(), key_compromised });
     }
 
     /// Every hook that wants `sync_cert` had it: from here on the links follow, whatever happens.
@@ -177,8 +198,14 @@ impl Record {
         }
     }
 
-    /// All links point to the staged files.
+    /// All links point to the staged files. What failed on the way there holds nothing back any more.
     pub fn switched(&mut self) {
+        self.staged = None;
+        self.failures = None;
+    }
+
+    /// The staged files are gone: the certificate in them is lost.
+    pub fn lost(&mut self) {
         self.staged = None;
     }
 
@@ -237,6 +264,16 @@ impl Record {
 #[derive(Deserialize)]
 struct Head {
     format: u32,
+}
+
+/// A certificate that must not be trusted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoked {
+    /// Which: SHA-256 of its DER, in hexadecimal.
+    pub fingerprint: String,
+    /// Whether somebody else may have its key.
+    pub key_compromised: bool,
 }
 
 /// An issue that was begun: everything the next run needs to finish it.
@@ -494,7 +531,9 @@ mod tests {
         record.owe_cleaning([owed("1", "dns"), owed("1", "other")]);
         assert_eq!(record.owed_cleaning.len(), 2);
         assert_eq!(record.owed_cleaning[0].hooks, ["dns", "other"]);
-        record.cleaned(&[owed("1", "dns").answer]);
+        let answers = [owed("1", "dns").answer];
+        assert_eq!(record.owed_for(&answers), record.owed_cleaning[..1]);
+        record.cleaned(&answers);
         assert_eq!(record.owed_cleaning, [owed("2", "dns")]);
     }
 
@@ -658,10 +697,13 @@ mod tests {
             renewal in option::of(renewals()),
             failures in option::of(failures()),
             settings in option::of(text()),
+            revoked in option::of((text(), any::<bool>())),
         ) -> Record {
             let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
+            let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
             Record {
                 format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
+                revoked,
             }
         }
     }

@@ -84,7 +84,7 @@ impl Connection {
         let mut is_repeated = false;
         let mut first_refusal = None;
         loop {
-            let place = self.place(&request, &mut course).await;
+            let place = self.place(&request, &mut course).await?;
             let tried = self.attempt(&request, nonce.take()).await?;
             drop(place);
             let tried = match tried {
@@ -100,25 +100,30 @@ impl Connection {
             let error = tried.error(is_repeated);
             tried.show_to(self.observer.as_ref(), next.is_none() && !(request.expected)(&error));
             let Some(wait) = next else {
+                if let Some(wait) = error.retry_after()
+                    && let Some(scope) = tried.pause(&request, &error)
+                {
+                    // Nobody else needs to hear it from the CA.
+                    self.pauses.extend(scope, wait, &error);
+                }
                 // What the CA said first is worth more than that its nonces or the network failed later.
                 let is_hollow =
                     matches!(setback, Setback::BadNonce | Setback::Lost { .. } | Setback::NotSent { .. });
                 return Err(if is_hollow { first_refusal.unwrap_or(error) } else { error });
             };
             is_repeated |= matches!(setback, Setback::Lost { .. } | Setback::ServerError(_));
-            let scope = tried.pause(&request, &error);
+            if let Some(scope) = tried.pause(&request, &error) {
+                // The next turn of the loop waits for it, as everybody else does.
+                self.pauses.extend(scope, wait, &error);
+            } else {
+                course.spend(wait);
+                tokio::time::sleep(wait).await;
+            }
             if setback == Setback::BadNonce {
                 // RFC 8555 §6.5: the answer brings the nonce to try again with.
                 nonce = tried.nonce();
             } else if first_refusal.is_none() && !error.is_unreachable() {
                 first_refusal = Some(error);
-            }
-            if let Some(scope) = scope {
-                // The next turn of the loop waits for it, as everybody else does.
-                self.pauses.extend(scope, wait);
-            } else {
-                course.spend(wait);
-                tokio::time::sleep(wait).await;
             }
         }
     }
@@ -156,19 +161,25 @@ impl Connection {
         Ok(tried)
     }
 
-    /// Waits until nothing holds the request back, then for one of the places of requests under way.
-    async fn place(&self, request: &Request<'_>, course: &mut Course) -> Option<SemaphorePermit<'_>> {
+    /// Waits as the CA asked this or another request to, if that is not too long, then for one of the places of requests
+    /// under way.
+    async fn place(
+        &self,
+        request: &Request<'_>,
+        course: &mut Course,
+    ) -> Result<Option<SemaphorePermit<'_>>, Error> {
         loop {
-            while let Some(wait) = self.pauses.left(request).map(|wait| wait.min(course.left(&self.rules)))
-                && !wait.is_zero()
-            {
-                course.spend(wait);
-                tokio::time::sleep(wait).await;
+            while let Some((left, why)) = self.pauses.left(request) {
+                if left > self.rules.longest_wait.min(course.left(&self.rules)) {
+                    return Err(Error::HeldBack { why, left });
+                }
+                course.spend(left);
+                tokio::time::sleep(left).await;
             }
             // The semaphore is never closed, so that there is always a place in the end.
             let place = self.in_flight.acquire().await.ok();
-            if self.pauses.left(request).is_none() || course.left(&self.rules).is_zero() {
-                return place;
+            if self.pauses.left(request).is_none() {
+                return Ok(place);
             }
         }
     }
@@ -249,9 +260,9 @@ fn is_about(problem: &Problem, names: &[Identifier]) -> bool {
     })
 }
 
-/// Until when requests are held back.
+/// Until when requests are held back, and what the CA said.
 #[derive(Default)]
-struct Pauses(RefCell<HashMap<Scope, Instant>>);
+struct Pauses(RefCell<HashMap<Scope, (Instant, String)>>);
 
 #[derive(PartialEq, Eq, Hash)]
 enum Scope {
@@ -262,24 +273,24 @@ enum Scope {
 }
 
 impl Pauses {
-    fn extend(&self, scope: Scope, by: Duration) {
+    fn extend(&self, scope: Scope, by: Duration, why: &Error) {
         let until = Instant::now() + by;
         let mut pauses = self.0.borrow_mut();
-        let pause = pauses.entry(scope).or_insert(until);
-        *pause = until.max(*pause);
+        let pause = pauses.entry(scope).or_insert_with(|| (until, why.to_string()));
+        pause.0 = until.max(pause.0);
     }
 
-    /// How long a request has to wait.
-    fn left(&self, request: &Request<'_>) -> Option<Duration> {
+    /// How long a request has to wait, and why.
+    fn left(&self, request: &Request<'_>) -> Option<(Duration, String)> {
         let mut pauses = self.0.borrow_mut();
         if pauses.is_empty() {
             return None;
         }
         let now = Instant::now();
-        pauses.retain(|_, until| *until > now);
+        pauses.retain(|_, (until, _)| *until > now);
         let scopes = [Scope::Everything, Scope::Resource(request.key())];
-        let until = scopes.iter().filter_map(|scope| pauses.get(scope)).max()?;
-        Some(*until - now)
+        let (until, why) = scopes.iter().filter_map(|scope| pauses.get(scope)).max()?;
+        Some((*until - now, why.clone()))
     }
 }
 

@@ -42,6 +42,14 @@ pub enum Error {
     /// The secret for external account binding is no base64url.
     #[error("the HMAC key for external account binding is not base64url")]
     ExternalAccountKey,
+    /// Not even asked: the CA wants to be left alone for longer than is waited inside.
+    #[error("{why}; the CA is left alone as it asks")]
+    HeldBack {
+        /// What it said when it asked for that.
+        why: String,
+        /// How much longer.
+        left: Duration,
+    },
     /// Our own key cannot be used.
     #[error(transparent)]
     Key(KeyError),
@@ -134,6 +142,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } | Self::NotJson { retry_after, .. } => *retry_after,
+            Self::HeldBack { left, .. } => Some(*left),
             _ => None,
         }
     }
@@ -144,12 +153,29 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Whether a limit of the CA is in the way; [`Self::retry_after`] says until when, if the CA does.
+    /// Whether a limit of the CA is in the way; [`Self::retry_after`] says until when, if the CA does. A CA that is
+    /// overloaded or under maintenance and says when it is back (503 with `Retry-After`) is one too.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
+        let is_limit = |status: u16, retry_after: Option<Duration>| {
+            status == 429 || status == 503 && retry_after.is_some()
+        };
         match self {
-            Self::Problem { problem, status, .. } => problem.is("rateLimited") || *status == 429,
-            Self::NotJson { status, .. } => *status == 429,
+            Self::Problem { problem, status, retry_after, .. } => {
+                problem.is("rateLimited") || is_limit(*status, *retry_after)
+            }
+            Self::NotJson { status, retry_after, .. } => is_limit(*status, *retry_after),
+            Self::HeldBack { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the CA refuses for a reason that will be there the next time too: the request, and not a limit or a
+    /// fault of the CA's.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Problem { status, .. } => (400..500).contains(status) && !self.is_rate_limited(),
             _ => false,
         }
     }
@@ -173,7 +199,8 @@ impl Error {
     pub(crate) fn is_outcome_unknown(&self) -> bool {
         match self {
             Self::Unreachable { is_lost, .. } => *is_lost,
-            Self::Problem { status, .. } | Self::NotJson { status, .. } => *status >= 500,
+            // 503: nothing was done.
+            Self::Problem { status, .. } | Self::NotJson { status, .. } => *status >= 500 && *status != 503,
             _ => false,
         }
     }
@@ -240,6 +267,10 @@ impl Error {
 
 fn problem_hint(problem: &Problem) -> Vec<String> {
     let hint = match problem.short_kind() {
+        // Boulder and Pebble have no type of its own for that.
+        "unauthorized" if problem.detail.contains("deactivated") => {
+            "the account is closed for good: remove its directory, or name another CA, to register a new one"
+        }
         "accountDoesNotExist" => "the CA does not know this account key: register it first",
         "externalAccountRequired" => {
             "the CA wants external account binding: set the key identifier and HMAC key it gave you"

@@ -191,6 +191,7 @@ impl Account {
             return Err(Error::AccountKeyInCsr);
         }
         let payload = json!({"csr": URL_SAFE_NO_PAD.encode(csr_der)});
+        let mut steps = Steps(BETWEEN_TRIES);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -211,11 +212,22 @@ impl Account {
                 OrderStatus::Ready if tries < MOST_TRIES => {}
                 OrderStatus::Pending | OrderStatus::Ready => return Err(error),
             }
+            let wait = error.retry_after().unwrap_or_else(|| steps.next());
+            if wait > LONGEST_WAIT {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
         }
     }
 }
 
 const MOST_TRIES: u32 = 3;
+
+/// After a finalize that came to nothing, unless the CA says when to try again; doubled for the next.
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+
+/// The longest that the CA can ask for there; longer is the caller's to plan with.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 fn is_told_by_the_order(error: &Error) -> bool {
     error.is_outcome_unknown() || error.is_problem("orderNotReady")

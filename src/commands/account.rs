@@ -18,10 +18,10 @@ pub enum AccountAction {
     Show,
     /// Send the configured contacts.
     Update,
-    /// Change its key to a new one, or to the one in this PEM file.
+    /// Change its key.
     Rollover {
-        /// PEM text of the new key.
-        new_key: Option<String>,
+        /// To this one; None: to a fresh one.
+        new_key: Option<PrivateKey>,
     },
     /// End it.
     Deactivate,
@@ -56,7 +56,7 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
         }
         AccountAction::Rollover { new_key } => {
             let new_key = match new_key {
-                Some(pem) => PrivateKey::from_pem(&pem).map_err(Error::config)?,
+                Some(key) => key,
                 None => PrivateKey::generate(config.account.key_type).map_err(Error::failed)?,
             };
             // Both keys are kept until the CA has confirmed: a run cut off in between can still sign in.

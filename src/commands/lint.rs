@@ -31,8 +31,8 @@ pub fn lint(gathered: &Gathered, options: LintOptions) -> ExitCode {
         let certificates = crate::report::words::Count(gathered.entries().len(), "certificate");
         gathered.reporter.document(&format!("{certificates}, no findings"));
     } else {
-        gathered.reporter.document(&render(&found, gathered.reporter.document_color()));
-        gathered.reporter.document(&summary(&found));
+        let drawn = render(&found, gathered.reporter.document_color());
+        gathered.reporter.document(&format!("{drawn}\n{}", summary(&found)));
     }
     let bad = errors > 0 || options.deny_warnings && !found.is_empty();
     if bad { ExitCode::Usage } else { ExitCode::Success }

@@ -22,8 +22,10 @@ use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
 use crate::config::{DomainsSource, Format, Resolved};
+use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 use crate::hook::Chaining;
+use crate::key::{PrivateKey, Secret};
 use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
@@ -113,11 +115,11 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             status::status(&gathered).await
         }
         Command::SignCsr(command) => {
-            let pem = read(&command.csr)?;
-            sign_csr::sign_csr(&Gathered::without_list(config, reporter), &pem).await
+            let csr = read(&command.csr, Csr::from_pem)?;
+            sign_csr::sign_csr(&Gathered::without_list(config, reporter), &csr).await
         }
         Command::Revoke(command) => {
-            let key = command.key.as_deref().map(read).transpose()?;
+            let key = command.key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
             let reason = command.reason.map(typed::Reason::code);
             let options = revoke::RevokeOptions { what: command.certificate, reason, key };
             revoke::revoke(&Gathered::without_list(config, reporter), &options).await
@@ -128,7 +130,8 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
                 typed::Account::Show => AccountAction::Show,
                 typed::Account::Update => AccountAction::Update,
                 typed::Account::Rollover { new_key } => {
-                    AccountAction::Rollover { new_key: new_key.as_deref().map(read).transpose()? }
+                    let new_key = new_key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
+                    AccountAction::Rollover { new_key }
                 }
                 typed::Account::Deactivate => AccountAction::Deactivate,
             };
@@ -190,14 +193,20 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
     ReportOptions { format, verbosity, color, only_documents }
 }
 
-/// The text of a file that was named on the command line; `-` is standard input.
-fn read(path: &Path) -> Result<String, Error> {
-    let read = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
+/// What a file that was named on the command line holds; `-` is standard input.
+pub(super) fn read<T, E>(path: &Path, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let stdin = path == Path::new("-");
+    let shown = if stdin { "standard input".to_owned() } else { format!("`{}`", path.display()) };
+    let text = if stdin { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    // It may be a key.
+    let text = match text {
+        Ok(text) => Secret::new(text),
+        Err(source) => return Err(Error::config(Unusable { action: "read", shown, source })),
     };
-    read.map_err(|source| Error::config(Unreadable { path: path.display().to_string(), source }))
+    parse(text.expose()).map_err(|source| Error::config(Unusable { action: "use", shown, source }))
 }
 
 fn no_page(command: String) -> Error {
@@ -211,10 +220,11 @@ struct NoPage {
     command: String,
 }
 
-/// A file that was named on the command line and cannot be read.
+/// What was named on the command line cannot be read, or is not what it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read `{path}`")]
-struct Unreadable {
-    path: String,
-    source: std::io::Error,
+#[error("cannot {action} {shown}")]
+struct Unusable<E: std::error::Error + 'static> {
+    action: &'static str,
+    shown: String,
+    source: E,
 }

@@ -18,13 +18,12 @@ use crate::store::{Lease, LeaseOutcome};
 /// Has the request signed and prints the chain.
 ///
 /// # Errors
-/// The request cannot be read, or the certificate cannot be had.
-pub async fn sign_csr(gathered: &Gathered, pem: &str) -> Result<ExitCode, Error> {
-    let csr = Csr::from_pem(pem).map_err(Error::config)?;
+/// The certificate cannot be had.
+pub async fn sign_csr(gathered: &Gathered, csr: &Csr) -> Result<ExitCode, Error> {
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let hooks = start_hooks(gathered, "sign_csr", &stop).await?;
     hooks.ready().await.map_err(|error| hook_error(&error))?;
-    let signed = sign(gathered, &csr, &hooks, &stop).await;
+    let signed = sign(gathered, csr, &hooks, &stop).await;
     if let Some(code) = signals.exit_code() {
         return Ok(code);
     }

@@ -19,8 +19,7 @@ pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
     let steps = super::plan::steps(gathered, &super::plan::declared(gathered)).await?;
     let now = OffsetDateTime::now_utc();
     if gathered.reporter.is_json() {
-        let certificates: Vec<_> =
-            steps.iter().map(|(step, loaded)| to_json(step, loaded, now)).collect();
+        let certificates: Vec<_> = steps.iter().map(|(step, loaded)| to_json(step, loaded, now)).collect();
         gathered.reporter.json(&serde_json::json!({ "version": 1, "certificates": certificates }));
         return Ok(ExitCode::Success);
     }
@@ -68,6 +67,7 @@ fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Val
         "days_left": stored.map(|stored| days_left(stored, now)),
         "issuer": stored.map(|stored| &stored.leaf.issuer),
         "fingerprint": stored.map(|stored| &stored.leaf.fingerprint),
+        "revoked": record.revoked.is_some(),
         "deliveries": record.deliveries,
         "challenges_to_clean": record.owed_cleaning.len(),
         "failures": record.failures.as_ref().map(|failures| failures.count),

@@ -96,7 +96,8 @@ impl Settings {
         let domains = self.domains.iter_mut().filter(|domains| domains.as_os_str() != "-");
         let all = paths.into_iter().flatten().chain(key_file).chain(roots).chain(webroots);
         for path in all.chain(hooks).chain(domains) {
-            *path = directory.join(&*path);
+            // By its components, so that `./hook.sh` is shown as what it is.
+            *path = directory.join(&*path).components().collect();
         }
         self
     }

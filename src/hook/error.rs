@@ -33,7 +33,7 @@ pub enum HookError {
         status: Status,
         /// Its time limit.
         limit: Duration,
-        /// The last lines it printed, empty where they were not piped.
+        /// The last lines it printed, on stderr if there were any; empty where they were not piped.
         tail: String,
         /// Variables that are set but were withheld from it.
         withheld: Vec<String>,
@@ -67,7 +67,7 @@ pub enum HookError {
         source: ProgramError,
     },
     /// The files of a batch could not be written.
-    #[error("the files for a batch of hook `{hook}` cannot be written")]
+    #[error("the files for a batch of hook `{hook}` cannot be written: {source}")]
     Scratch {
         /// The hook.
         hook: String,
@@ -78,7 +78,7 @@ pub enum HookError {
     #[error("{}", joined(.0))]
     Several(Vec<HookError>),
     /// It could not be started or watched.
-    #[error("hook `{hook}` (`{}`) cannot be started", command.display())]
+    #[error("hook `{hook}` (`{}`) cannot be started: {source}", command.display())]
     Start {
         /// The hook.
         hook: String,
@@ -144,6 +144,16 @@ impl HookError {
             Self::Failed { status, .. } => *status == Status::Exited(TRY_LATER.into()),
             Self::Names { failures, .. } => failures.iter().all(|failure| failure.later),
             Self::Several(failures) => failures.iter().all(Self::is_temporary),
+            _ => false,
+        }
+    }
+
+    /// Whether the configuration names a hook that is none.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Capabilities { .. } | Self::Program { .. } => true,
+            Self::Several(failures) => failures.iter().all(Self::is_configuration),
             _ => false,
         }
     }
@@ -224,7 +234,10 @@ fn list(failures: &[NameFailure]) -> String {
 }
 
 fn joined(failures: &[HookError]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    let mut said: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    // What failed for each of many names in the same way is said once.
+    said.dedup();
+    said.join("; ")
 }
 
 fn withheld_hint(withheld: &[String]) -> Option<String> {

@@ -34,12 +34,17 @@ pub(super) struct Piece<'a> {
 pub(super) struct Output<'a> {
     show: &'a dyn Fn(Piece<'_>),
     redaction: &'a Redaction,
-    tail: String,
+    stdout: Tail,
+    stderr: Tail,
 }
+
+/// The end of what one stream printed.
+#[derive(Default)]
+struct Tail(String);
 
 impl<'a> Output<'a> {
     pub(super) fn new(redaction: &'a Redaction, show: &'a dyn Fn(Piece<'_>)) -> Self {
-        Self { show, redaction, tail: String::new() }
+        Self { show, redaction, stdout: Tail::default(), stderr: Tail::default() }
     }
 
     fn pass_on(&mut self, stream: Stream, keys: &mut PrivateKeys, bytes: &[u8], partial: bool) {
@@ -47,28 +52,41 @@ impl<'a> Output<'a> {
         let text = keys.hide(&text);
         let text = self.redaction.apply(&text);
         (self.show)(Piece { stream, text: &text, partial });
-        self.tail.push_str(&text);
-        self.tail.push('\n');
+        let tail = if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        tail.push(&text);
+    }
+
+    /// The last lines of stderr, a few kilobytes at most; where nothing came there, those of stdout. Complaints belong on
+    /// stderr, and in which order lines of two streams were printed nobody can tell.
+    pub(super) fn into_tail(self) -> String {
+        let said = self.stderr.into_text();
+        if said.is_empty() { self.stdout.into_text() } else { said }
+    }
+}
+
+impl Tail {
+    fn push(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
         // Twice the size, so that a flood of short lines moves the text rarely.
-        if self.tail.len() > 2 * TAIL {
-            self.trim_tail();
+        if self.0.len() > 2 * TAIL {
+            self.trim();
         }
     }
 
-    /// The last lines, a few kilobytes at most.
-    pub(super) fn into_tail(mut self) -> String {
-        self.trim_tail();
-        self.tail.truncate(self.tail.trim_end().len());
-        self.tail
+    fn into_text(mut self) -> String {
+        self.trim();
+        self.0.truncate(self.0.trim_end().len());
+        self.0
     }
 
-    fn trim_tail(&mut self) {
-        let Some(excess) = self.tail.len().checked_sub(TAIL).filter(|excess| *excess > 0) else { return };
-        let excess = self.tail.ceil_char_boundary(excess);
-        let line_start = self.tail[excess..].find('\n').map(|at| excess + at + 1);
+    fn trim(&mut self) {
+        let Some(excess) = self.0.len().checked_sub(TAIL).filter(|excess| *excess > 0) else { return };
+        let excess = self.0.ceil_char_boundary(excess);
+        let line_start = self.0[excess..].find('\n').map(|at| excess + at + 1);
         // A line that is longer than all that is kept loses its beginning.
-        let start = line_start.filter(|start| *start < self.tail.len()).unwrap_or(excess);
-        self.tail.drain(..start);
+        let start = line_start.filter(|start| *start < self.0.len()).unwrap_or(excess);
+        self.0.drain(..start);
     }
 }
 

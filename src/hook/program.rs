@@ -114,7 +114,7 @@ impl ProgramError {
         match self {
             Self::Directory { .. } | Self::Unreadable { .. } => None,
             Self::Missing { .. } => {
-                Some("check the path; a relative one counts from the working directory".into())
+                Some("check the path; in a file, a relative one counts from where that file is".into())
             }
             Self::NotExecutable { path } => Some(format!("chmod +x {}", path.display())),
             Self::NotOnPath { command } => {

@@ -32,7 +32,7 @@ pub(super) struct Outcome {
     pub(super) status: Status,
     /// What was captured of stdout.
     pub(super) captured: Vec<u8>,
-    /// The last lines it printed.
+    /// The last lines it printed, on stderr if there were any.
     pub(super) tail: String,
     /// Whether something it started still holds its output.
     pub(super) leaked: bool,

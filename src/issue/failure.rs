@@ -48,6 +48,9 @@ pub enum IssueError {
     /// The request could not be made or read.
     #[error(transparent)]
     Csr(#[from] CsrError),
+    /// The certificate was issued, but the CA does not hand it out.
+    #[error("the certificate was issued and cannot be downloaded")]
+    Download(#[source] crate::acme::Error),
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -62,6 +65,14 @@ pub enum IssueError {
     OrderInvalid {
         /// What the CA says of it.
         problem: Option<Box<Problem>>,
+    },
+    /// The CA does not have the profile that was configured.
+    #[error("the CA has no profile `{wanted}`{}", if offered.is_empty() { ", nor any other".to_owned() } else { format!(", only {}", List(offered)) })]
+    ProfileNotOffered {
+        /// The profile that was configured.
+        wanted: String,
+        /// Those that the CA lists in its directory.
+        offered: Vec<String>,
     },
     /// The ledger names an order but not its request.
     #[error("the request of the pending order is not in the ledger")]
@@ -107,9 +118,18 @@ impl IssueError {
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Acme(error) => error.problem(),
+            Self::Acme(error) | Self::Download(error) => error.problem(),
             Self::OrderInvalid { problem } => problem.as_deref(),
             Self::Invalid(invalid) => invalid.iter().find_map(|bad| bad.problem.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self {
+            Self::Acme(error) | Self::Download(error) => Some(error),
             _ => None,
         }
     }
@@ -119,7 +139,6 @@ impl IssueError {
     pub fn spends_the_order(&self) -> bool {
         match self {
             Self::AccountKey
-            | Self::Chain(_)
             | Self::ChallengeNotOffered { .. }
             | Self::ChallengeUnknown { .. }
             | Self::Csr(_)
@@ -127,7 +146,13 @@ impl IssueError {
             | Self::OrderInvalid { .. }
             | Self::RequestLost
             | Self::Url(_) => true,
-            Self::Acme(error) => error.problem().is_some() && !error.is_rate_limited(),
+            Self::Acme(error) => error.is_refusal(),
+            // A chain that was garbled on the way may come whole the next time.
+            Self::Chain(error) => {
+                use ChainError::{Expired, OtherKey, OtherNames};
+                matches!(error, Expired { .. } | OtherKey | OtherNames { .. })
+            }
+            // What was issued is fetched, however long that takes: to order it again would be one too many.
             _ => false,
         }
     }
@@ -136,7 +161,7 @@ impl IssueError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Acme(error) => error.hints(),
+            Self::Acme(error) | Self::Download(error) => error.hints(),
             Self::Hook(error) => error.hints(),
             Self::Store(error) => error.hints(),
             Self::Responder(error) => error.hints(),
@@ -145,6 +170,12 @@ impl IssueError {
             }
             Self::ChallengeNotOffered { offered, .. } => {
                 vec![format!("set `challenge:` to one of {}", List(offered))]
+            }
+            Self::ProfileNotOffered { offered, .. } if offered.is_empty() => {
+                vec!["remove `profile:`".to_owned()]
+            }
+            Self::ProfileNotOffered { offered, .. } => {
+                vec![format!("set `profile:` to one of {}, or remove it", List(offered))]
             }
             Self::ValidationDeadline { .. } => {
                 vec!["raise `validation_timeout:` if the CA is known to be slow".to_owned()]

@@ -324,7 +324,7 @@ fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
     } else {
         PrivateKey::from_pem(text.expose())
     };
-    Ok(parsed?)
+    parsed.map_err(|source| AuthorityError::KeyFile { path: path.to_owned(), source })
 }
 
 /// Why there is no account to order with.
@@ -345,9 +345,17 @@ pub enum AuthorityError {
         /// The CA's directory.
         ca: String,
     },
-    /// The account key cannot be read or made.
+    /// The stored account key cannot be used, or a new one cannot be made.
     #[error("the account key cannot be used")]
     Key(#[from] KeyError),
+    /// The account key that was named cannot be used.
+    #[error("cannot use the account key `{}`", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyError,
+    },
     /// The MAC key of the external account cannot be read.
     #[error(transparent)]
     HmacKey(#[from] HmacKeyError),
@@ -358,7 +366,7 @@ pub enum AuthorityError {
         ca: String,
     },
     /// A file of roots or keys cannot be read.
-    #[error("`{}` cannot be read", path.display())]
+    #[error("cannot read `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -395,6 +403,15 @@ impl Unavailable {
         !self.told.swap(true, Ordering::Relaxed)
     }
 
+    /// What went wrong between us and the CA.
+    #[must_use]
+    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
+        match self.error.as_ref() {
+            AuthorityError::Acme(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The same as an error with a kind and hints.
     #[must_use]
     pub fn to_error(&self) -> Error {
@@ -419,9 +436,10 @@ impl Unavailable {
                 let hint = "register one: `hydrant account register --accept-terms`";
                 (ErrorKind::Config, vec![hint.to_owned()])
             }
-            AuthorityError::File { .. } | AuthorityError::Key(_) | AuthorityError::HmacKey(_) => {
-                (ErrorKind::Config, Vec::new())
-            }
+            AuthorityError::File { .. }
+            | AuthorityError::Key(_)
+            | AuthorityError::KeyFile { .. }
+            | AuthorityError::HmacKey(_) => (ErrorKind::Config, Vec::new()),
             AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };
         Error::new(kind, self.clone()).hints(hints)

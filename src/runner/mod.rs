@@ -10,6 +10,7 @@ mod certificate;
 mod renewal;
 mod responders;
 mod signals;
+mod undeclared;
 mod wanted;
 
 use std::cell::RefCell;
@@ -67,6 +68,8 @@ pub struct Runner<'a> {
     pub force: bool,
     /// Only make outstanding deliveries.
     pub deliver_only: bool,
+    /// Whether the entries are all that is declared: what is not among them is then no longer wanted.
+    pub whole_list: bool,
     /// The instant the run began.
     pub now: OffsetDateTime,
 }
@@ -104,10 +107,16 @@ impl Runner<'_> {
             self.sign_in(&queue).await?;
         }
         self.reporter.expect(queue.len());
-        let elsewhere = self.work(queue, &mut reports).await;
-        self.wait_for(elsewhere, &mut reports).await;
+        let working = async {
+            let elsewhere = self.work(queue, &mut reports).await;
+            self.wait_for(elsewhere, &mut reports).await;
+        };
+        self.reporter.showing_progress(working).await;
 
         let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
+        if self.whole_list {
+            summary.problems = undeclared::clean(self, entries).await?;
+        }
         summary.interrupted = self.signals.exit_code();
         Ok(summary)
     }
@@ -258,10 +267,10 @@ pub(crate) fn store_error(error: StoreError) -> Error {
 
 /// A certificate that was not issued, with what to do about it.
 pub(crate) fn issue_error(error: IssueError) -> Error {
-    let kind = match &error {
-        IssueError::Acme(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
-        IssueError::Acme(acme) if acme.is_rate_limited() => ErrorKind::Limited,
-        IssueError::Stopped => ErrorKind::Interrupted,
+    let kind = match error.at_the_ca() {
+        Some(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
+        Some(acme) if acme.is_rate_limited() => ErrorKind::Limited,
+        None if matches!(error, IssueError::Stopped) => ErrorKind::Interrupted,
         _ => ErrorKind::Failed,
     };
     let hints = error.hints();
@@ -270,5 +279,6 @@ pub(crate) fn issue_error(error: IssueError) -> Error {
 
 /// A hook that failed, with what to do about it.
 pub(crate) fn hook_error(error: &HookError) -> Error {
-    Error::failed(error.to_string()).hints(error.hints())
+    let kind = if error.is_configuration() { ErrorKind::Config } else { ErrorKind::Failed };
+    Error::new(kind, error.clone()).hints(error.hints())
 }

@@ -1,7 +1,7 @@
 //! What is to be ordered for a certificate: the declared names, or those of a request that a hook makes.
 
 use crate::config::CertificateSettings;
-use crate::csr::Csr;
+use crate::csr::{Csr, CsrError};
 use crate::domains::Entry;
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, Operation};
@@ -43,10 +43,15 @@ impl Wanted {
         let paths = store.prepare(&entry.name).await.map_err(store_error)?;
         let made = hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))?;
         let Some(pem) = made else { return Ok(Self::declared(entry)) };
-        let csr = Csr::from_pem(&pem).map_err(Error::failed)?;
+        let csr = Csr::from_pem(&pem).map_err(|source| Error::failed(BadRequest(source)))?;
         Ok(Self { names: csr.names().to_vec(), csr: Some(csr) })
     }
 }
+
+/// `generate_csr` printed something else than a good request.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the request that a hook made at `generate_csr`")]
+struct BadRequest(#[source] CsrError);
 
 /// What hooks are told about a certificate.
 #[must_use]

@@ -465,7 +465,7 @@ async fn a_late_writer_is_refused() {
 async fn a_place_that_takes_no_files_is_named() {
     let store = FileStore::new(PathBuf::from("/proc/self"), Path::new("/proc/self"));
     let error = store.lease(&name("a.example")).await.err().unwrap();
-    assert_eq!(error.to_string(), "create the directory `/proc/self/certificates`");
+    assert_eq!(error.to_string(), "cannot create the directory `/proc/self/certificates`");
     let error = store.prepare(&name("a.example")).await.unwrap_err();
-    assert_eq!(error.to_string(), "create the directory `/proc/self/a.example`");
+    assert_eq!(error.to_string(), "cannot create the directory `/proc/self/a.example`");
 }
