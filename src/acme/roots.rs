@@ -5,9 +5,9 @@ use std::{env, fs};
 use reqwest::{Certificate, ClientBuilder};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 use super::{ClientOptions, Error};
+use crate::pem;
 
 /// Tells the HTTP library which roots to trust.
 pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<ClientBuilder, Error> {
@@ -42,10 +42,12 @@ fn system_bundle() -> Option<Vec<Certificate>> {
         return None;
     }
     let pem = BUNDLES.iter().find_map(|path| fs::read(path).ok())?;
-    let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .filter_map(Result::ok)
+    // Our own reader: the TLS library's takes the same time for every character, as secrets need it, which is most of what
+    // roots cost.
+    let roots: Vec<_> = pem::blocks(&pem)
+        .filter_map(|block| block.ok()?.der().ok())
         // An odd certificate that somebody put there must not keep the good ones from being used.
-        .filter(|der| RootCertStore::empty().add(der.clone()).is_ok())
+        .filter(|der| RootCertStore::empty().add(CertificateDer::from_slice(der)).is_ok())
         .filter_map(|der| Certificate::from_der(&der).ok())
         .collect();
     (!roots.is_empty()).then_some(roots)

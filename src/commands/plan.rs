@@ -11,6 +11,7 @@ use crate::report::table::table;
 use crate::report::words::{Count, List, rfc3339};
 use crate::report::{Event, Verbosity};
 use crate::runner::{Signals, Wanted, store_error};
+use crate::store::Loaded;
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +37,7 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
         }
         failed = asked?;
     }
-    let steps = steps(gathered, &wanted).await?;
+    let steps: Vec<Step> = steps(gathered, &wanted).await?.into_iter().map(|(step, _)| step).collect();
     let reporter = &gathered.reporter;
     if reporter.is_json() {
         reporter.json(&to_json(gathered, &steps, &wanted, options.with_hooks));
@@ -61,11 +62,11 @@ pub(super) fn declared(gathered: &Gathered) -> Vec<Wanted> {
     gathered.entries().iter().map(Wanted::declared).collect()
 }
 
-/// The step for every certificate of the list, in its order.
+/// The step for every certificate of the list, in its order, with what it was decided from.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<Step>, Error> {
+pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<(Step, Loaded)>, Error> {
     let config = &gathered.config;
     let loaded = gathered.store().load_all(&gathered.names()).await.map_err(store_error)?;
     let circumstances = Circumstances {
@@ -77,6 +78,7 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
     let takes_deliveries = |hook: &&HookSettings| may_want(hook, Operation::DeployCert);
     let mut steps = Vec::new();
     for ((entry, wanted), loaded) in gathered.entries().iter().zip(wanted).zip(loaded) {
+        let loaded = loaded.map_err(store_error)?;
         let settings = config.certificate(&entry.name);
         let destinations = config.hooks.iter().filter(takes_deliveries).map(|hook| &hook.name);
         let destinations = destinations.filter(|hook| settings.hooks.contains(hook)).cloned();
@@ -84,11 +86,12 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
             name: &entry.name,
             names: &wanted.names,
             request: wanted.csr.as_ref(),
-            loaded: &loaded.map_err(store_error)?,
+            loaded: &loaded,
             renew_before: settings.renew_before,
             destinations: &destinations.collect::<Vec<_>>(),
         };
-        steps.push(plan::decide(&subject, circumstances));
+        let step = plan::decide(&subject, circumstances);
+        steps.push((step, loaded));
     }
     Ok(steps)
 }

@@ -17,20 +17,15 @@ use crate::store::{Loaded, Stored};
 /// The store cannot be read.
 pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
     let steps = super::plan::steps(gathered, &super::plan::declared(gathered)).await?;
-    let names = gathered.names();
-    let loaded = gathered.store().load_all(&names).await.map_err(crate::runner::store_error)?;
-    let loaded: Result<Vec<Loaded>, _> = loaded.into_iter().collect();
-    let loaded = loaded.map_err(crate::runner::store_error)?;
     let now = OffsetDateTime::now_utc();
     if gathered.reporter.is_json() {
-        let certificates: Vec<_> =
-            steps.iter().zip(&loaded).map(|(step, loaded)| to_json(step, loaded, now)).collect();
+        let certificates: Vec<_> = steps.iter().map(|(step, loaded)| to_json(step, loaded, now)).collect();
         gathered.reporter.json(&serde_json::json!({ "version": 1, "certificates": certificates }));
         return Ok(ExitCode::Success);
     }
     let head = ["certificate", "expires", "days left", "state"];
     let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
-    rows.extend(steps.iter().zip(&loaded).map(|(step, loaded)| row(step, loaded, now)));
+    rows.extend(steps.iter().map(|(step, loaded)| row(step, loaded, now)));
     gathered.reporter.document(&table(&rows));
     Ok(ExitCode::Success)
 }

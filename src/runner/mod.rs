@@ -41,6 +41,9 @@ use crate::store::{LoadResult, Store, StoreError};
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
 const LEASE_WAIT: Duration = Duration::from_mins(10);
 
+/// How many certificates are read before those that need nothing are forgotten again.
+const LOOKED_AT_ONCE: usize = 512;
+
 /// Everything a run works with.
 pub struct Runner<'a> {
     /// What was configured.
@@ -93,31 +96,20 @@ impl Runner<'_> {
 
     async fn carry_out(&self, entries: &[Entry]) -> Result<Summary, Error> {
         self.hooks.startup().await.map_err(|error| hook_error(&error))?;
-        let names: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
-        let loaded = self.store.load_all(&names).await.map_err(store_error)?;
-        let certificates: Vec<Certificate<'_>> =
-            entries.iter().map(|entry| Certificate::new(self, entry)).collect();
-
         let mut reports: BTreeMap<usize, RunReport> = BTreeMap::new();
-        let mut queue = Vec::new();
-        for (index, loaded) in loaded.into_iter().enumerate() {
-            match certificates[index].at_a_glance(&loaded) {
-                Some(report) => drop(reports.insert(index, report)),
-                None => queue.push(Queued { index, loaded }),
-            }
-        }
+        let mut queue = self.look(entries, &mut reports).await?;
         if self.config.hook_sequence == HookSequence::Overlapping {
             // Names that failed before go last, so that they delay nobody.
             queue.sort_by_key(Queued::failures);
         }
         if !queue.is_empty() {
             self.hooks.ready().await.map_err(|error| hook_error(&error))?;
-            self.sign_in(&certificates, &queue).await?;
+            self.sign_in(&queue).await?;
         }
         self.reporter.expect(queue.len());
         let working = async {
-            let elsewhere = self.work(&certificates, queue, &mut reports).await;
-            self.wait_for(&certificates, elsewhere, &mut reports).await;
+            let elsewhere = self.work(queue, &mut reports).await;
+            self.wait_for(elsewhere, &mut reports).await;
         };
         self.reporter.showing_progress(working).await;
 
@@ -129,13 +121,37 @@ impl Runner<'_> {
         Ok(summary)
     }
 
+    /// Looks at what is stored of every entry; gives those that need more than a look. Of the others only the report is
+    /// kept: there may be very many of them.
+    async fn look<'e>(
+        &'e self,
+        entries: &'e [Entry],
+        reports: &mut BTreeMap<usize, RunReport>,
+    ) -> Result<Vec<Queued<'e>>, Error> {
+        let mut queue = Vec::new();
+        let mut index = 0;
+        for part in entries.chunks(LOOKED_AT_ONCE) {
+            let names: Vec<CertName> = part.iter().map(|entry| entry.name.clone()).collect();
+            let loaded = self.store.load_all(&names).await.map_err(store_error)?;
+            for (entry, loaded) in part.iter().zip(loaded) {
+                let certificate = Certificate::new(self, entry);
+                match certificate.at_a_glance(&loaded) {
+                    Some(report) => drop(reports.insert(index, report)),
+                    None => queue.push(Queued { index, certificate, loaded }),
+                }
+                index += 1;
+            }
+        }
+        Ok(queue)
+    }
+
     /// Reaches the CAs that are needed, and signs in there. What has to be configured first ends the run; that a CA
     /// cannot be reached is said by the certificates that need it.
-    async fn sign_in(&self, certificates: &[Certificate<'_>], queue: &[Queued]) -> Result<(), Error> {
-        let needs_ca = |queued: &&Queued| certificates[queued.index].needs_ca(&queued.loaded);
+    async fn sign_in(&self, queue: &[Queued<'_>]) -> Result<(), Error> {
+        let needs_ca = |queued: &&Queued<'_>| queued.certificate.needs_ca(&queued.loaded);
         let mut cas: Vec<&Ca> = Vec::new();
         for queued in queue.iter().filter(needs_ca) {
-            let ca = certificates[queued.index].ca();
+            let ca = queued.certificate.ca();
             if !cas.contains(&ca) {
                 cas.push(ca);
             }
@@ -152,12 +168,11 @@ impl Runner<'_> {
     }
 
     /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere.
-    async fn work(
-        &self,
-        certificates: &[Certificate<'_>],
-        queue: Vec<Queued>,
+    async fn work<'e>(
+        &'e self,
+        queue: Vec<Queued<'e>>,
         reports: &mut BTreeMap<usize, RunReport>,
-    ) -> Vec<usize> {
+    ) -> Vec<(usize, Certificate<'e>)> {
         let jobs = match self.config.hook_sequence {
             HookSequence::Strict => 1,
             HookSequence::Overlapping => self.config.jobs.max(1),
@@ -168,20 +183,22 @@ impl Runner<'_> {
         let mut in_work = FuturesUnordered::new();
         loop {
             while in_work.len() < jobs
-                && let Some(Queued { index, loaded }) = waiting.next()
+                && let Some(Queued { index, certificate, loaded }) = waiting.next()
             {
                 if *halted.borrow() || self.stop.is_stopped() {
-                    reports.insert(index, certificates[index].skipped());
+                    reports.insert(index, certificate.skipped());
                     continue;
                 }
                 // Made before the future is first polled: batches wait for every certificate that may still join.
                 let approach = self.hooks.approach();
-                let certificate = &certificates[index];
-                in_work.push(async move { (index, certificate.work(loaded, approach).await) });
+                in_work.push(async move {
+                    let ended = certificate.work(loaded, approach).await;
+                    (index, certificate, ended)
+                });
             }
-            let Some((index, ended)) = in_work.next().await else { break };
+            let Some((index, certificate, ended)) = in_work.next().await else { break };
             match ended {
-                Ended::Elsewhere => elsewhere.push(index),
+                Ended::Elsewhere => elsewhere.push((index, certificate)),
                 Ended::Report(report) => {
                     self.reporter.event(&Event::Finished(&report.name));
                     let failed = report.outcome == Outcome::Failed;
@@ -198,13 +215,11 @@ impl Runner<'_> {
     /// Waits for certificates that another run had in work, and plans them again.
     async fn wait_for(
         &self,
-        certificates: &[Certificate<'_>],
-        elsewhere: Vec<usize>,
+        elsewhere: Vec<(usize, Certificate<'_>)>,
         reports: &mut BTreeMap<usize, RunReport>,
     ) {
         let deadline = tokio::time::Instant::now() + LEASE_WAIT;
-        for index in elsewhere {
-            let certificate = &certificates[index];
+        for (index, certificate) in elsewhere {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let report = certificate.work_when_free(left).await;
             self.reporter.event(&Event::Finished(&report.name));
@@ -229,12 +244,14 @@ impl Runner<'_> {
 }
 
 /// A certificate that needs more than a look.
-struct Queued {
+struct Queued<'e> {
+    /// Its place in the list.
     index: usize,
+    certificate: Certificate<'e>,
     loaded: LoadResult,
 }
 
-impl Queued {
+impl Queued<'_> {
     /// How often it has failed in a row.
     fn failures(&self) -> u32 {
         let record = self.loaded.as_ref().ok().map(|loaded| &loaded.record);
