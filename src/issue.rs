@@ -66,11 +66,6 @@ pub struct Job<'a> {
 pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
     let mut issuing = Issuing { job, lease };
     issuing.clean_leftovers().await?;
-    // Files that are written come first: they may be the only copy of a certificate that was issued.
-    if issuing.lease.record.staged.is_some() {
-        drop(approach);
-        return issuing.put_in_place().await;
-    }
     let order = match issuing.resumed_order().await? {
         Some(order) => order,
         None => issuing.order().await?,
@@ -78,7 +73,26 @@ pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Resu
     let order = issuing.validate(order, approach).await?;
     let chain = issuing.chain(order).await?;
     issuing.stage(&chain).await?;
-    issuing.put_in_place().await
+    put_in_place(job.hooks, &job.facts, lease).await
+}
+
+/// `sync_cert` on files that are written, then the links; repeated by the next run where it was cut off. Needs no CA.
+///
+/// # Errors
+/// A hook failed, or the files cannot be put to use; [`StoreError::NotStaged`](crate::store::StoreError::NotStaged)
+/// when they are gone.
+pub async fn put_in_place(hooks: &Hooks, facts: &Facts<'_>, lease: &mut Lease) -> Result<(), IssueError> {
+    let Some(staged) = lease.record.staged.clone() else { return Ok(()) };
+    if !staged.switch {
+        let paths = lease.staged(&staged).await?;
+        hooks.sync_cert(facts, &paths.for_hooks()).await?;
+        lease.record.decide_switch();
+        lease.save().await?;
+    }
+    lease.switch(staged.timestamp).await?;
+    // Saved with the deliveries, which come next; until then, to repeat the switch changes nothing.
+    lease.record.switched();
+    Ok(())
 }
 
 struct Issuing<'j, 'l> {
@@ -102,7 +116,8 @@ impl Issuing<'_, '_> {
     async fn resumed_order(&mut self) -> Result<Option<Order>, IssueError> {
         let Some(intent) = &self.lease.record.intent else { return Ok(None) };
         let Some(url) = intent.order.as_ref().filter(|_| self.is_wanted(intent)) else { return Ok(None) };
-        let order = match self.job.account.order(&url.parse()?).await {
+        let url = url.parse()?;
+        let order = match self.unless_stopped(self.job.account.order(&url)).await? {
             Ok(order) => order,
             // The CA forgot it, or gives it to nobody any more: order anew.
             Err(error) if error.is_refusal() => return Ok(None),
@@ -140,12 +155,16 @@ impl Issuing<'_, '_> {
         self.lease.record.begin(intent);
         self.save().await?;
 
-        let order = match self.new_order(replaces.as_deref()).await {
-            // Ours is not the only client of this account, or the account changed: a replacement is a favour to the
-            // CA's limits and never a reason to have no certificate (RFC 9773 §5).
-            Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await?,
-            other => other?,
+        let ordered = async {
+            match self.new_order(replaces.as_deref()).await {
+                // Ours is not the only client of this account, or the account changed: a replacement is a favour to
+                // the CA's limits and never a reason to have no certificate (RFC 9773 §5).
+                Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await,
+                other => other,
+            }
         };
+        // An order whose URL is not written down is lost: a signal alone does not end the wait for it.
+        let order = self.job.stop.unless_hurried(ordered).await.ok_or(IssueError::Stopped)??;
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
@@ -218,12 +237,15 @@ impl Issuing<'_, '_> {
             return Ok(order);
         }
         let pending = self.pending_challenges(&order).await?;
+        let job = self.job;
+        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
+        let turn = job.responder.turn(job.settings.challenge.as_str(), &answers);
+        let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)?;
         let deployed = self.owed(&pending);
-        self.lease.record.owe_cleaning(deployed.iter().cloned());
+        self.lease.record.owe_cleaning(deployed.clone());
         self.save().await?;
-        let verdict = self.deploy_and_answer(&order, &pending, approach).await;
-        let answers: Vec<Answer> = deployed.iter().map(|owed| owed.answer.clone()).collect();
-        let still_owed = self.clean(deployed).await;
+        let verdict = self.deploy_and_answer(&order, &pending, &answers, approach).await;
+        let still_owed = self.clean(self.lease.record.owed_for(&answers)).await;
         self.lease.record.cleaned(&answers);
         self.lease.record.owe_cleaning(still_owed);
         verdict
@@ -241,7 +263,7 @@ impl Issuing<'_, '_> {
     }
 
     async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
-        let authorizations = self.job.account.authorizations(order).await?;
+        let authorizations = self.unless_stopped(self.job.account.authorizations(order)).await??;
         let invalid = Invalid::among(&authorizations);
         if !invalid.is_empty() {
             return Err(IssueError::Invalid(invalid));
@@ -276,14 +298,14 @@ impl Issuing<'_, '_> {
         &mut self,
         order: &Order,
         pending: &[Pending],
+        answers: &[Answer],
         approach: Approach,
     ) -> Result<Order, IssueError> {
         let job = self.job;
-        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
         self.phase(Phase::Deploying);
         if !answers.is_empty() {
-            job.responder.deploy(job.settings.challenge.as_str(), &answers)?;
-            job.hooks.deploy_challenges(&job.facts, &answers, approach).await?;
+            job.responder.deploy(job.settings.challenge.as_str(), answers)?;
+            job.hooks.deploy_challenges(&job.facts, answers, approach).await?;
         }
 
         self.phase(Phase::Validating);
@@ -291,7 +313,7 @@ impl Issuing<'_, '_> {
             try_join_all(pending.iter().map(|pending| job.account.answer(&pending.challenge))).await?;
             job.account.poll_order(order, OrderGoal::Ready, job.settings.validation_timeout).await
         };
-        let order = match job.stop.unless_stopped(validated).await.ok_or(IssueError::Stopped)? {
+        let order = match self.unless_stopped(validated).await? {
             Ok(order) => order,
             Err(error @ crate::acme::Error::Deadline { .. }) => {
                 let unfinished = self.name_the_slow(order).await;
@@ -327,13 +349,12 @@ impl Issuing<'_, '_> {
         let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
         let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
         let order = match order.status {
-            OrderStatus::Ready => self.job.account.finalize(&order, csr.der()).await?,
+            OrderStatus::Ready => self.unless_stopped(self.job.account.finalize(&order, csr.der())).await??,
             _ => order,
         };
-        let account = self.job.account;
         let timeout = self.job.settings.order_timeout;
-        let issued = account.poll_order(&order, OrderGoal::Issued, timeout);
-        let order = self.job.stop.unless_stopped(issued).await.ok_or(IssueError::Stopped)??;
+        let issued = self.job.account.poll_order(&order, OrderGoal::Issued, timeout);
+        let order = self.unless_stopped(issued).await??;
         if order.status == OrderStatus::Invalid {
             return Err(IssueError::order_invalid(&order));
         }
@@ -344,7 +365,8 @@ impl Issuing<'_, '_> {
 
     /// The default chain, or the first alternate that ends at the issuer which was asked for.
     async fn preferred_chain(&self, order: &Order) -> Result<Chain, IssueError> {
-        let downloaded = self.job.account.certificate(order).await.map_err(IssueError::Download)?;
+        let downloaded = self.unless_stopped(self.job.account.certificate(order)).await?;
+        let downloaded = downloaded.map_err(IssueError::Download)?;
         let default = Chain::parse(&downloaded.pem)?;
         let Some(wanted) = &self.job.settings.preferred_chain else { return Ok(default) };
         if default.ends_at(wanted) {
@@ -365,7 +387,7 @@ impl Issuing<'_, '_> {
 
     /// Another chain for the same leaf; None for one that the CA names and does not have.
     async fn alternate(&self, url: &ServerUrl) -> Result<Option<Chain>, IssueError> {
-        match self.job.account.certificate_at(url).await {
+        match self.unless_stopped(self.job.account.certificate_at(url)).await? {
             Ok(downloaded) => Ok(Chain::parse(&downloaded.pem).ok()),
             Err(error) if error.is_refusal() => Ok(None),
             Err(error) => Err(IssueError::Download(error)),
@@ -388,19 +410,9 @@ impl Issuing<'_, '_> {
         self.save().await
     }
 
-    /// `sync_cert` on files that are written, then the links; repeated by the next run where it was cut off.
-    async fn put_in_place(&mut self) -> Result<(), IssueError> {
-        let staged = self.lease.record.staged.clone().ok_or(IssueError::RequestLost)?;
-        if !staged.switch {
-            let paths = self.lease.staged(&staged).await?;
-            self.job.hooks.sync_cert(&self.job.facts, &paths.for_hooks()).await?;
-            self.lease.record.decide_switch();
-            self.save().await?;
-        }
-        self.lease.switch(staged.timestamp).await?;
-        // Saved with the deliveries, which come next; until then, to repeat the switch changes nothing.
-        self.lease.record.switched();
-        Ok(())
+    /// What the CA says, unless the run is to end first: the next one asks again.
+    async fn unless_stopped<T>(&self, answer: impl Future<Output = T>) -> Result<T, IssueError> {
+        self.job.stop.unless_stopped(answer).await.ok_or(IssueError::Stopped)
     }
 
     async fn save(&mut self) -> Result<(), IssueError> {

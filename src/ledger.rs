@@ -152,6 +152,12 @@ impl Record {
         }
     }
 
+    /// What is owed of these answers, also by hooks of earlier runs that deployed the same.
+    #[must_use]
+    pub fn owed_for(&self, answers: &[Answer]) -> Vec<Owed> {
+        self.owed_cleaning.iter().filter(|owed| answers.contains(&owed.answer)).cloned().collect()
+    }
+
     /// These answers were cleaned by every hook they were deployed with.
     pub fn cleaned(&mut self, answers: &[Answer]) {
         self.owed_cleaning.retain(|owed| !answers.contains(&owed.answer));
@@ -192,8 +198,14 @@ impl Record {
         }
     }
 
-    /// All links point to the staged files.
+    /// All links point to the staged files. What failed on the way there holds nothing back any more.
     pub fn switched(&mut self) {
+        self.staged = None;
+        self.failures = None;
+    }
+
+    /// The staged files are gone: the certificate in them is lost.
+    pub fn lost(&mut self) {
         self.staged = None;
     }
 
@@ -519,7 +531,9 @@ mod tests {
         record.owe_cleaning([owed("1", "dns"), owed("1", "other")]);
         assert_eq!(record.owed_cleaning.len(), 2);
         assert_eq!(record.owed_cleaning[0].hooks, ["dns", "other"]);
-        record.cleaned(&[owed("1", "dns").answer]);
+        let answers = [owed("1", "dns").answer];
+        assert_eq!(record.owed_for(&answers), record.owed_cleaning[..1]);
+        record.cleaned(&answers);
         assert_eq!(record.owed_cleaning, [owed("2", "dns")]);
     }
 

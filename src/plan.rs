@@ -221,7 +221,12 @@ fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {
     if record.staged.is_some() {
         return (Action::Resume, Because::SwitchPending);
     }
+    let pending = has_order_for(record, subject.names);
     let Some((action, because)) = due(subject, at) else {
+        // Asked for, or due by another rule: what was ordered for these names is fetched.
+        if pending && held_back(record, at).is_none() {
+            return (Action::Resume, Because::OrderPending);
+        }
         let owed = owed_deliveries(record, subject.destinations);
         if !owed.is_empty() {
             return (Action::Deliver, Because::DeliveryOwed(owed));
@@ -230,19 +235,28 @@ fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {
         let Some(stored) = &subject.loaded.stored else { return (Action::Issue, Because::NotStored) };
         return (Action::Keep, Because::NotDue { due: renewal_due(subject, stored) });
     };
-    if let Some(failures) = &record.failures
-        && !at.force
-        && let Some(until) = if at.backoff { Some(failures.not_before) } else { failures.ca_not_before }
-        && until > at.now.unix_timestamp()
-    {
-        let until = instant(until);
-        let because = Because::Backoff { until, failures: failures.count, last: failures.last.clone() };
+    if let Some(because) = held_back(record, at) {
         return (Action::Wait, because);
     }
-    if record.intent.as_ref().is_some_and(|intent| intent.order.is_some()) {
+    if pending {
         return (Action::Resume, Because::OrderPending);
     }
     (action, because)
+}
+
+/// Whether an order was made for these names whose certificate was not fetched yet.
+fn has_order_for(record: &Record, names: &[Identifier]) -> bool {
+    let ordered = record.intent.as_ref().filter(|intent| intent.order.is_some());
+    ordered.is_some_and(|intent| names.iter().map(ToString::to_string).eq(intent.names.iter().cloned()))
+}
+
+/// The failure that holds a certificate back, if it does so now.
+fn held_back(record: &Record, at: Circumstances) -> Option<Because> {
+    let failures = record.failures.as_ref().filter(|_| !at.force)?;
+    let until = if at.backoff { Some(failures.not_before) } else { failures.ca_not_before };
+    let until = until.filter(|until| *until > at.now.unix_timestamp())?;
+    let (failures, last) = (failures.count, failures.last.clone());
+    Some(Because::Backoff { until: instant(until), failures, last })
 }
 
 /// What is due, were it not for earlier failures and unfinished work.
@@ -511,6 +525,11 @@ mod tests {
             started: 0,
         });
         assert_eq!(reason("a.example", &loaded).1, "an earlier run was cut off");
+        assert_eq!(reason("b.example", &loaded).1, "nothing is stored", "it was ordered for other names");
+        let intent = loaded.record.intent.clone();
+        loaded = stored("a.example", Span::days(90), Span::days(80));
+        loaded.record.intent = intent;
+        assert_eq!(reason("a.example", &loaded).1, "an earlier run was cut off", "though nothing is due");
         loaded.record.staged =
             Some(Staged { timestamp: 1, key: crate::ledger::KeySource::New, switch: true });
         assert_eq!(

@@ -249,7 +249,7 @@ esac"#;
 
 #[test]
 fn secrets_that_a_hook_prints_are_not_passed_on() {
-    let rig = Rig::with(&["--nonce-reject", "0", "--eab", "k=c2VjcmV0LW1hYw"]);
+    let rig = Rig::with(&["--nonce-reject", "0", "--eab", "k=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"]);
     let leaky = r#"
 if [ "$1" = deploy_cert ]; then
     echo "token $VAULT_TOKEN mac $MY_HMAC."
@@ -261,8 +261,8 @@ if [ "$1" = deploy_cert ]; then
 fi"#;
     let test = with_hook(&rig, leaky, "    pass_env: VAULT_TOKEN\n")
         .env("VAULT_TOKEN", "hvs.CAESIJ-not-for-logs")
-        .env("MY_HMAC", "c2VjcmV0LW1hYw")
-        .write("mac", "c2VjcmV0LW1hYw\n");
+        .env("MY_HMAC", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY")
+        .write("mac", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\n");
     let with_account =
         |key: &str| config("    pass_env: VAULT_TOKEN\n") + &format!("external_account: {{kid: k, {key}}}\n");
     let test = test.config(&with_account("hmac_key_env: MY_HMAC"));
@@ -287,7 +287,7 @@ fi"#;
     // Nor do they lie about in the ledger.
     for entry in fs::read_dir(test.path(".hydrant/certificates")).unwrap() {
         let record = fs::read_to_string(entry.unwrap().path()).unwrap();
-        assert!(!record.contains("c2VjcmV0LW1hYw"), "{record}");
+        assert!(!record.contains("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"), "{record}");
     }
 }
 

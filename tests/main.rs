@@ -1,10 +1,20 @@
 //! hydrant from outside: the built program against a real CA. One file a behaviour.
 
+mod batch;
+mod ca_faults;
+mod certificates;
+mod challenges;
 mod commands;
+mod concurrency;
+mod crash;
 mod docs;
+mod durability;
 mod hook_contract;
 mod hook_faults;
+mod hook_test;
 mod house;
+mod progress;
 mod rig_itself;
+mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;

@@ -267,6 +267,10 @@ impl Error {
 
 fn problem_hint(problem: &Problem) -> Vec<String> {
     let hint = match problem.short_kind() {
+        // Boulder and Pebble have no type of its own for that.
+        "unauthorized" if problem.detail.contains("deactivated") => {
+            "the account is closed for good: remove its directory, or name another CA, to register a new one"
+        }
         "accountDoesNotExist" => "the CA does not know this account key: register it first",
         "externalAccountRequired" => {
             "the CA wants external account binding: set the key identifier and HMAC key it gave you"

@@ -22,6 +22,7 @@ pub struct Gathered {
     store: FileStore,
     accounts: Accounts,
     domains: Domains,
+    whole: bool,
 }
 
 impl Gathered {
@@ -30,7 +31,7 @@ impl Gathered {
     pub fn without_list(config: Config, reporter: Rc<Reporter>) -> Self {
         let store = FileStore::new(config.certs_dir.clone(), &config.state_dir);
         let accounts = Accounts::new(config.accounts_dir.clone());
-        Self { config, reporter, store, accounts, domains: Domains::default() }
+        Self { config, reporter, store, accounts, domains: Domains::default(), whole: false }
     }
 
     /// The same with the list read, whose faults are printed.
@@ -64,7 +65,8 @@ impl Gathered {
                 domains::parse(&domains::read(Path::new("-"), false).map_err(Error::config)?)
             }
         };
-        Ok(Self { domains, ..Self::without_list(config, reporter) })
+        let whole = !matches!(config.domains, DomainsSource::Arguments { .. });
+        Ok(Self { domains, whole, ..Self::without_list(config, reporter) })
     }
 
     /// The store.
@@ -89,6 +91,12 @@ impl Gathered {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.domains.entries
+    }
+
+    /// Whether the valid lines are all that is declared, and not a choice of it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many lines are not valid.
@@ -122,6 +130,7 @@ impl Gathered {
         if !strays.is_empty() {
             return Err(Error::config(NotDeclared(strays)));
         }
+        self.whole = false;
         self.domains.entries.retain(|entry| wanted.iter().any(|wanted| wanted.matches(&entry.name)));
         Ok(())
     }

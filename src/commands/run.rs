@@ -66,6 +66,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         reporter,
         force: options.force,
         deliver_only: options.deliver_only,
+        whole_list: gathered.is_whole(),
         now: OffsetDateTime::now_utc(),
     };
     let ended = runner.run(gathered.entries()).await;

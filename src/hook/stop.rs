@@ -73,6 +73,15 @@ impl Stop {
         }
     }
 
+    /// The same where only the second request to end counts.
+    pub async fn unless_hurried<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.hurried() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Waits until the run is to end without a grace. May be dropped and called again.
     pub async fn hurried(&self) {
         self.reached(Urgency::Hurry).await;

@@ -139,7 +139,6 @@ impl IssueError {
     pub fn spends_the_order(&self) -> bool {
         match self {
             Self::AccountKey
-            | Self::Chain(_)
             | Self::ChallengeNotOffered { .. }
             | Self::ChallengeUnknown { .. }
             | Self::Csr(_)
@@ -148,6 +147,11 @@ impl IssueError {
             | Self::RequestLost
             | Self::Url(_) => true,
             Self::Acme(error) => error.is_refusal(),
+            // A chain that was garbled on the way may come whole the next time.
+            Self::Chain(error) => {
+                use ChainError::{Expired, OtherKey, OtherNames};
+                matches!(error, Expired { .. } | OtherKey | OtherNames { .. })
+            }
             // What was issued is fetched, however long that takes: to order it again would be one too many.
             _ => false,
         }

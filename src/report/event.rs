@@ -86,6 +86,13 @@ pub enum Event<'a> {
         /// By whom.
         holder: &'a str,
     },
+    /// A certificate was issued, and its files are gone before they were in use.
+    Lost {
+        /// The certificate.
+        name: &'a CertName,
+        /// Which file.
+        error: &'a Error,
+    },
     /// Something worth knowing that concerns the whole run.
     Notice(&'a str),
     /// A certificate goes through a phase.
@@ -180,7 +187,9 @@ impl Event<'_> {
                 let said = error_text(Some(name.as_str()), &error);
                 Some(format!("{said}\nhint: the next run, or `hydrant deliver`, cleans it"))
             }
-            Self::Failed { name, error } => Some(error_text(Some(name.as_str()), error)),
+            Self::Failed { name, error } | Self::Lost { name, error } => {
+                Some(error_text(Some(name.as_str()), error))
+            }
             Self::HookFailed { name, error } => {
                 let error = Error::failed(error.to_string()).hints(error.hints());
                 Some(error_text(Some(name.as_str()), &error))
@@ -222,7 +231,8 @@ impl Event<'_> {
             | Self::CleaningFailed { .. }
             | Self::Failed { .. }
             | Self::HookFailed { .. }
-            | Self::Finished(_) => return None,
+            | Self::Finished(_)
+            | Self::Lost { .. } => return None,
         })
     }
 }

@@ -52,6 +52,7 @@ pub struct ReportOptions {
 /// Writes what happens to stdout and stderr.
 pub struct Reporter {
     options: ReportOptions,
+    shows_progress: bool,
     progress: Mutex<Progress>,
 }
 
@@ -59,8 +60,8 @@ impl Reporter {
     /// A reporter on the process's own stdout and stderr; on a terminal long work shows its progress.
     #[must_use]
     pub fn new(options: ReportOptions) -> Self {
-        let shown = std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal;
-        Self { options, progress: Mutex::new(Progress::new(shown)) }
+        let shows_progress = std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal;
+        Self { options, shows_progress, progress: Mutex::new(Progress::new(shows_progress)) }
     }
 
     /// How much is printed.
@@ -108,6 +109,21 @@ impl Reporter {
     /// Announces how many certificates there is work for.
     pub fn expect(&self, certificates: usize) {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).expect(certificates);
+    }
+
+    /// Does the work, and meanwhile keeps the line on the terminal true: what was the last to happen may be long ago.
+    pub async fn showing_progress<T>(&self, work: impl Future<Output = T>) -> T {
+        let refreshing = async {
+            loop {
+                tokio::time::sleep(progress::PAUSE).await;
+                self.progress.lock().unwrap_or_else(PoisonError::into_inner).refresh();
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            never = refreshing, if self.shows_progress => never,
+        }
     }
 
     /// Prints what a command found out, on stdout.

@@ -9,12 +9,14 @@ use super::words::Count;
 use super::write_line;
 
 /// Redrawn at most this often.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// The state of the line.
 pub(super) struct Progress {
     shown: bool,
     drawn: bool,
+    /// Whether something has happened since it was drawn.
+    stale: bool,
     last: Option<Instant>,
     expected: usize,
     finished: usize,
@@ -24,7 +26,15 @@ pub(super) struct Progress {
 impl Progress {
     /// A line that is drawn if `shown`.
     pub(super) fn new(shown: bool) -> Self {
-        Self { shown, drawn: false, last: None, expected: 0, finished: 0, phases: BTreeMap::new() }
+        Self {
+            shown,
+            drawn: false,
+            stale: false,
+            last: None,
+            expected: 0,
+            finished: 0,
+            phases: BTreeMap::new(),
+        }
     }
 
     /// Says how many certificates there is work for.
@@ -47,7 +57,17 @@ impl Progress {
             }
             _ => return,
         }
-        if self.last.is_none_or(|last| last.elapsed() >= PAUSE) || self.finished == self.expected {
+        self.stale = true;
+        if self.finished == self.expected {
+            self.draw();
+        } else {
+            self.refresh();
+        }
+    }
+
+    /// Draws the line if it is not what it should be, but not too often.
+    pub(super) fn refresh(&mut self) {
+        if self.stale && self.last.is_none_or(|last| last.elapsed() >= PAUSE) {
             self.draw();
         }
     }
@@ -60,6 +80,7 @@ impl Progress {
 
     fn draw(&mut self) {
         self.last = Some(Instant::now());
+        self.stale = false;
         let text = if self.finished == self.expected { String::new() } else { self.text() };
         // To the first column, the text, and the rest of the line erased.
         let _ = write!(std::io::stderr(), "\r{text}\x1b[K");
@@ -70,6 +91,7 @@ impl Progress {
         if self.drawn {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
             self.drawn = false;
+            self.stale = true;
             self.last = None;
         }
     }

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod http;
 mod tls;
+mod turns;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -21,11 +22,13 @@ use tokio::net::TcpListener;
 
 pub use certificate::reverse_name;
 pub use error::ResponderError;
+pub use turns::Turn;
 
 use crate::hook::Answer;
 use certificate::ChallengeCertificate;
 use http::HttpListener;
 use tls::TlsListener;
+use turns::Turns;
 
 /// How challenges are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +49,7 @@ pub struct Responder {
     settings: ResponderSettings,
     http: Lazy<HttpListener>,
     tls: Lazy<TlsListener>,
+    turns: Turns,
 }
 
 /// A listener that is started when it is first needed.
@@ -55,7 +59,7 @@ impl Responder {
     /// One that has not begun: touches nothing.
     #[must_use]
     pub fn new(settings: ResponderSettings) -> Self {
-        Self { settings, http: Lazy::default(), tls: Lazy::default() }
+        Self { settings, http: Lazy::default(), tls: Lazy::default(), turns: Turns::default() }
     }
 
     /// Whether it answers challenges of this type at all, so that no hook is needed.
@@ -67,6 +71,13 @@ impl Responder {
             "tls-alpn-01" => settings.alpn_dir.is_some() || !settings.tls_listen.is_empty(),
             _ => false,
         }
+    }
+
+    /// Waits until these answers can be made visible beside those of other certificates, and keeps it that way until the
+    /// turn is dropped, after cleaning. Only tls-alpn-01, whoever answers it, has room for one answer a name.
+    pub async fn turn(&self, challenge: &str, answers: &[Answer]) -> Turn<'_> {
+        let exclusive = answers.iter().filter(|_| challenge == "tls-alpn-01");
+        self.turns.wait(exclusive.map(|answer| answer.identifier.clone()).collect()).await
     }
 
     /// Makes the answers visible; nothing for a type of challenge that it does not answer. From the moment of the call

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::authority::working_for;
 use super::renewal::{is_stale, refresh};
+use super::undeclared::owes_cleaning;
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, issue_error, store_error};
 use crate::config::{Ca, CertificateSettings};
@@ -57,8 +58,7 @@ impl<'r> Certificate<'r> {
         }
         let step = self.decide(&self.entry.names, loaded);
         let nothing_to_call = step.action == Action::Keep && !self.runner.calls_unchanged();
-        let cleaning = !loaded.record.owed_cleaning.is_empty();
-        if cleaning || !nothing_to_call || self.wants_renewal_info(loaded) {
+        if !self.owes_nothing(&loaded.record) || !nothing_to_call || self.wants_renewal_info(loaded) {
             return None;
         }
         self.runner.reporter.event(&Event::Unchanged(&step));
@@ -90,17 +90,20 @@ impl<'r> Certificate<'r> {
         let taken = runner.store.lease_wait(&self.entry.name, patience);
         let approach = runner.hooks.approach();
         let worked = async {
-            let lease = match taken.await.map_err(store_error)? {
-                LeaseOutcome::Taken(lease) => Lease::new(lease),
-                LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
+            // Only the wait is cut short by a signal: what is begun under the lease is ended in good order.
+            let lease = match runner.stop.unless_stopped(taken).await {
+                None => return Ok(self.skipped()),
+                Some(taken) => match taken.map_err(store_error)? {
+                    LeaseOutcome::Taken(lease) => Lease::new(lease),
+                    LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
+                },
             };
             let wanted = self.wanted().await?;
             Ok(self.under_lease(&wanted, lease, approach).await)
         };
-        match runner.stop.unless_stopped(working_for(&self.entry.name, worked)).await {
-            None => self.skipped(),
-            Some(Ok(report)) => report,
-            Some(Err(error)) => self.failed(&error, None, None),
+        match working_for(&self.entry.name, worked).await {
+            Ok(report) => report,
+            Err(error) => self.failed(&error, None, None),
         }
     }
 
@@ -120,16 +123,13 @@ impl<'r> Certificate<'r> {
             }
         }
         let step = self.decide(&wanted.names, &loaded);
-        if loaded.record.owed_cleaning.is_empty() {
+        if self.owes_nothing(&loaded.record) {
             match step.action {
                 Action::Keep => return Ok(Ended::Report(self.keep(&step, &loaded, &wanted).await)),
-                Action::Wait => {
-                    runner.reporter.event(&Event::Waiting(&step));
-                    return Ok(Ended::Report(self.waiting(&step, &loaded.record)));
-                }
-                action if runner.deliver_only && action != Action::Deliver => {
+                _ if runner.deliver_only => {
                     return Ok(Ended::Report(self.report(&step, Outcome::Unchanged, &loaded.record)));
                 }
+                Action::Wait => return Ok(Ended::Report(self.waiting(&step, &loaded.record))),
                 _ => {}
             }
         }
@@ -146,23 +146,38 @@ impl<'r> Certificate<'r> {
     }
 
     async fn under_lease(&self, wanted: &Wanted, mut lease: Lease, approach: Approach) -> RunReport {
-        let step = self.decide(&wanted.names, lease.loaded());
-        let mut outcome = match step.action {
-            Action::Deliver => Outcome::Delivered,
-            _ => Outcome::Unchanged,
-        };
-        if step.action.needs_ca() && !self.runner.deliver_only {
+        let mut step = self.decide(&wanted.names, lease.loaded());
+        let mut done = None;
+        // These come first: they may be the only copy of a certificate that was issued.
+        if lease.record.staged.is_some() {
+            self.runner.reporter.event(&Event::Started(&step));
+            match self.put_in_place(wanted, &mut lease).await {
+                Ok(Some(outcome)) => done = Some(outcome),
+                Ok(None) => step = self.decide(&wanted.names, lease.loaded()),
+                Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
+            }
+        }
+        if done.is_none() && step.action.needs_ca() && !self.runner.deliver_only {
             self.runner.reporter.event(&Event::Started(&step));
             match self.issue(&step, wanted, &mut lease, approach).await {
-                Ok(issued) => outcome = issued,
+                Ok(issued) => done = Some(issued),
                 Err(failure) => return self.note_failure(failure, &step, wanted, lease).await,
             }
         } else {
             drop(approach);
             self.clean_leftovers(&mut lease, wanted).await;
         }
+        let owed = !plan::owed_deliveries(&lease.record, &self.destinations).is_empty();
         let delivered = self.deliver(&mut lease, wanted).await;
-        let mut report = self.report(&step, outcome, &lease.record);
+        let mut report = match done {
+            Some(outcome) => self.report(&step, outcome, &lease.record),
+            // It may be another run that failed at it just now.
+            None if step.action == Action::Wait && !self.runner.deliver_only => {
+                self.waiting(&step, &lease.record)
+            }
+            None if owed => self.report(&step, Outcome::Delivered, &lease.record),
+            None => self.report(&step, Outcome::Unchanged, &lease.record),
+        };
         report.not_after = lease.loaded().stored.as_ref().map(|stored| stored.leaf.not_after);
         if let Err(error) = delivered {
             self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error: &error });
@@ -199,11 +214,33 @@ impl<'r> Certificate<'r> {
             now: OffsetDateTime::now_utc(),
         };
         issue::issue(&job, lease, approach).await.map_err(Failure::Issue)?;
+        Ok(self.issued(renewed, lease))
+    }
+
+    /// Puts files in place that an earlier run wrote; None when they are gone and nothing can be done about it.
+    async fn put_in_place(&self, wanted: &Wanted, lease: &mut Lease) -> Result<Option<Outcome>, Failure> {
+        let renewed = lease.loaded().stored.is_some();
+        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
+        match issue::put_in_place(&self.runner.hooks, &facts, lease).await {
+            Ok(()) => Ok(Some(self.issued(renewed, lease))),
+            Err(IssueError::Store(error @ StoreError::NotStaged { .. })) => {
+                let error = store_error(error);
+                self.runner.reporter.event(&Event::Lost { name: &self.entry.name, error: &error });
+                lease.record.lost();
+                lease.save().await.map_err(|error| Failure::Issue(error.into()))?;
+                Ok(None)
+            }
+            Err(error) => Err(Failure::Issue(error)),
+        }
+    }
+
+    /// Tells of a certificate that is in use now.
+    fn issued(&self, renewed: bool, lease: &Lease) -> Outcome {
         if let Some(stored) = &lease.loaded().stored {
             let not_after = stored.leaf.not_after;
-            runner.reporter.event(&Event::Issued { name: &self.entry.name, renewed, not_after });
+            self.runner.reporter.event(&Event::Issued { name: &self.entry.name, renewed, not_after });
         }
-        Ok(if renewed { Outcome::Renewed } else { Outcome::Issued })
+        if renewed { Outcome::Renewed } else { Outcome::Issued }
     }
 
     /// Calls `deploy_cert` for all that is owed to hooks of this run, and saves what came of it.
@@ -233,6 +270,13 @@ impl<'r> Certificate<'r> {
         }
         lease.save().await.map_err(store_error)?;
         HookError::all(failures).map_err(|error| hook_error(&error))
+    }
+
+    /// Whether there is nothing that an earlier run left for this one to finish.
+    fn owes_nothing(&self, record: &Record) -> bool {
+        record.staged.is_none()
+            && !owes_cleaning(&self.runner.hooks, record)
+            && plan::owed_deliveries(record, &self.destinations).is_empty()
     }
 
     /// Cleans what an earlier run deployed, where nothing is to be issued.
@@ -332,9 +376,14 @@ impl<'r> Certificate<'r> {
         let mut lease = Lease::new(lease);
         if is_stale(lease.loaded(), self.runner.now) {
             // A CA that cannot be reached is no failure as long as nothing is due.
-            let client = self.runner.authorities.client(&self.settings.ca).await.ok();
-            lease.record.renewal = refresh(client.as_ref(), lease.loaded(), self.runner.now).await;
-            lease.save().await.map_err(store_error)?;
+            let asked = async {
+                let client = self.runner.authorities.client(&self.settings.ca).await.ok();
+                refresh(client.as_ref(), lease.loaded(), self.runner.now).await
+            };
+            if let Some(renewal) = self.runner.stop.unless_stopped(asked).await {
+                lease.record.renewal = renewal;
+                lease.save().await.map_err(store_error)?;
+            }
         }
         Ok(Some(store.load(&self.entry.name).await.map_err(store_error)?))
     }
@@ -359,12 +408,13 @@ impl<'r> Certificate<'r> {
             because: step.because.to_string(),
             not_after: step.not_after,
             owed_deliveries: plan::owed_deliveries(record, &self.destinations),
-            owed_cleaning: !record.owed_cleaning.is_empty(),
+            owed_cleaning: owes_cleaning(&self.runner.hooks, record),
             ..self.outcome(outcome, "")
         }
     }
 
     fn waiting(&self, step: &Step, record: &Record) -> RunReport {
+        self.runner.reporter.event(&Event::Waiting(step));
         let mut report = self.report(step, Outcome::Waiting, record);
         if let plan::Because::Backoff { until, last, .. } = &step.because {
             report.next_attempt = Some(*until);
@@ -438,7 +488,8 @@ impl Failure {
     fn counts(&self) -> bool {
         match self {
             Self::Authority(_) => self.retry_after().is_some(),
-            Self::Issue(IssueError::Stopped) => false,
+            // Nor does what the disk does not take: the same order goes on as soon as it does.
+            Self::Issue(IssueError::Stopped | IssueError::Store(_)) => false,
             Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
         }
     }

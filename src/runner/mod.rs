@@ -10,6 +10,7 @@ mod certificate;
 mod renewal;
 mod responders;
 mod signals;
+mod undeclared;
 mod wanted;
 
 use std::cell::RefCell;
@@ -64,6 +65,8 @@ pub struct Runner<'a> {
     pub force: bool,
     /// Only make outstanding deliveries.
     pub deliver_only: bool,
+    /// Whether the entries are all that is declared: what is not among them is then no longer wanted.
+    pub whole_list: bool,
     /// The instant the run began.
     pub now: OffsetDateTime,
 }
@@ -112,10 +115,16 @@ impl Runner<'_> {
             self.sign_in(&certificates, &queue).await?;
         }
         self.reporter.expect(queue.len());
-        let elsewhere = self.work(&certificates, queue, &mut reports).await;
-        self.wait_for(&certificates, elsewhere, &mut reports).await;
+        let working = async {
+            let elsewhere = self.work(&certificates, queue, &mut reports).await;
+            self.wait_for(&certificates, elsewhere, &mut reports).await;
+        };
+        self.reporter.showing_progress(working).await;
 
         let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
+        if self.whole_list {
+            summary.problems = undeclared::clean(self, entries).await?;
+        }
         summary.interrupted = self.signals.exit_code();
         Ok(summary)
     }

@@ -32,6 +32,24 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_directory(directory)
 }
 
+/// [`write`] for a file that nobody else writes now: what a write of it that was cut short left is replaced.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_alone(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let directory = parent(path);
+    let name = path.file_name().unwrap_or_default().display();
+    let temporary = directory.join(format!("{TEMPORARY_PREFIX}{name}{TEMPORARY_SUFFIX}"));
+    let written = fill(&temporary, bytes, mode).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        // Nobody reads it, and the next write replaces it.
+        let _ = fs::remove_file(&temporary);
+        return Err(FileError::new("write", path, error));
+    }
+    sync_directory(directory)
+}
+
 /// Writes a file unless there is one: gives whether it was written. Of several at once, one writes.
 ///
 /// # Errors
@@ -162,6 +180,17 @@ pub fn open_lock(path: &Path) -> Result<File, FileError> {
         .map_err(FileError::at("open", path))
 }
 
+/// Keeps others who ask for the same from writing in a directory, as long as what it gives is held. `None` on a file
+/// system that has no locks on directories, as some network ones.
+///
+/// # Errors
+///
+/// When the directory cannot be opened.
+pub fn lock_directory(directory: &Path) -> Result<Option<File>, FileError> {
+    let file = File::open(directory).map_err(FileError::at("open", directory))?;
+    Ok(file.lock().is_ok().then_some(file))
+}
+
 /// Removes the temporary files that killed runs left in a directory, if they are at least so old; gives their
 /// number. A directory that does not exist has none.
 ///
@@ -198,6 +227,18 @@ fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
     let modified = entry.metadata().and_then(|metadata| metadata.modified());
     let found = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
     age.is_zero() || found.is_some_and(|found| found >= age)
+}
+
+/// Makes a file of that content and mode, synced.
+fn fill(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// A file of that content and mode, synced, that vanishes when dropped.

@@ -5,7 +5,8 @@
 Pebble makes its URLs from the Host header, which is passed on, so that all its URLs lead here. The rules of
 faults.py are set, and the requests read, on a control port (RIG_FAULTS):
     PUT /rules        a JSON list, replaces the rules
-    GET /requests     all requests so far, a JSON list of {n, connection, method, path, kind, status, fault}
+    GET /requests     all requests so far, a JSON list of {n, at, connection, method, path, kind, status, fault};
+                      "at" in seconds
     DELETE /requests  forgets them
 A request whose answer the client did not get has the status null."""
 
@@ -52,8 +53,8 @@ class Journal:
         """Notes a request when it arrives; what becomes of it is filled in later."""
         with self.lock:
             number = self.connections.setdefault(connection, len(self.connections) + 1)
-            entry = {"n": len(self.requests) + 1, "connection": number, "method": method, "path": path,
-                     "kind": faults.kind_of(path), "status": None, "fault": None}
+            entry = {"n": len(self.requests) + 1, "at": time.monotonic(), "connection": number, "method": method,
+                     "path": path, "kind": faults.kind_of(path), "status": None, "fault": None}
             self.requests.append(entry)
         return entry
 

@@ -3,8 +3,7 @@
 
     killat.py N FILE PROGRAM [ARGUMENT...]
 
-N counts the system calls that make, move or remove a file, a link or a directory, from 1, over all threads of the
-program. (strace counts for each thread alone, and which thread does what differs from run to run.) Other programs
+N counts the system calls that make or move a file, a link or a directory, from 1, over all threads of the program. (strace counts for each thread alone, and which thread does what differs from run to run.) Other programs
 that it starts are not traced. FILE gets the call it was killed before. Where there is no Nth change the program ends
 by itself, and its exit code is given."""
 
@@ -16,9 +15,9 @@ import sys
 
 # System calls that change directories, by machine.
 CHANGES = {
-    "x86_64": {82: "rename", 83: "mkdir", 84: "rmdir", 86: "link", 87: "unlink", 88: "symlink", 258: "mkdirat",
-               263: "unlinkat", 264: "renameat", 265: "linkat", 266: "symlinkat", 316: "renameat2"},
-    "aarch64": {34: "mkdirat", 35: "unlinkat", 36: "symlinkat", 37: "linkat", 38: "renameat", 276: "renameat2"},
+    "x86_64": {82: "rename", 83: "mkdir", 86: "link", 88: "symlink", 258: "mkdirat", 264: "renameat",
+               265: "linkat", 266: "symlinkat", 316: "renameat2"},
+    "aarch64": {34: "mkdirat", 36: "symlinkat", 37: "linkat", 38: "renameat", 276: "renameat2"},
 }
 TRACEME, SETOPTIONS, SYSCALL, GET_SYSCALL_INFO = 0, 0x4200, 24, 0x420E
 TRACESYSGOOD, TRACECLONE, EXITKILL = 1, 8, 1 << 20

@@ -1,21 +1,30 @@
 """Which process is at the other end of a local connection?"""
 
+import os
 import pathlib
 import socket
 
 
 def pids(address, port):
     """The processes that hold the IPv4 socket bound to this local address and port."""
-    inode = socket_inode(address, port)
-    held = f"socket:[{inode}]"
-    found = set()
-    for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.readlink().name == held:
-                found.add(int(link.parts[2]))
-        except OSError:  # not ours to read, or gone meanwhile
-            continue
-    return found
+    held = f"socket:[{socket_inode(address, port)}]"
+    return {int(process) for process in os.listdir("/proc") if process.isdecimal() and holds(process, held)}
+
+
+def holds(process, held):
+    directory = f"/proc/{process}/fd"
+    try:
+        descriptors = os.listdir(directory)
+    except OSError:  # not ours to read, or gone meanwhile
+        return False
+    return any(target(f"{directory}/{descriptor}") == held for descriptor in descriptors)
+
+
+def target(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        return None
 
 
 def socket_inode(address, port):

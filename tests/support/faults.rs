@@ -7,6 +7,8 @@ use super::rig::{Rig, curl};
 /// One request that came through the fault proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    /// When it arrived, in seconds.
+    pub(crate) at: f64,
     /// Which connection it came on, from 1.
     pub(crate) connection: u64,
     pub(crate) method: String,
@@ -56,6 +58,7 @@ impl Request {
     fn of(entry: &Value) -> Request {
         let text = |member: &str| entry[member].as_str().map(str::to_owned);
         Request {
+            at: entry["at"].as_f64().unwrap(),
             connection: entry["connection"].as_u64().unwrap(),
             method: text("method").unwrap(),
             path: text("path").unwrap(),

@@ -16,4 +16,4 @@ pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK};
 pub(crate) use rig::Rig;
 pub(crate) use running::Running;
-pub(crate) use test::{Test, dehydrated, rig_hook};
+pub(crate) use test::{Test, dehydrated, hydrant, rig_hook};

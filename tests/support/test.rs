@@ -162,6 +162,18 @@ impl Test {
         .wait()
     }
 
+    /// Runs hydrant and kills it (-9) just before its `nth` change of a directory, from 1: a file, link or directory
+    /// that is made or moved. Gives what it was about to do; None when it ended by itself.
+    #[track_caller]
+    pub(crate) fn run_killed_before_change(&self, nth: usize) -> (Output, Option<String>) {
+        let killer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/killat.py");
+        let note = self.path("killed-at");
+        let output = self
+            .spawn(Command::new(killer).arg(nth.to_string()).arg(&note).arg(hydrant()).args(&self.arguments))
+            .wait();
+        (output, fs::read_to_string(note).ok())
+    }
+
     /// Runs hydrant and gives the system calls of it and its hooks, as strace writes them; `calls` such as
     /// `execve,connect`.
     #[track_caller]
@@ -201,7 +213,8 @@ impl Test {
     }
 }
 
-pub(super) fn hydrant() -> &'static str {
+/// The program that is tested.
+pub(crate) fn hydrant() -> &'static str {
     env!("CARGO_BIN_EXE_hydrant")
 }
 

@@ -9,7 +9,7 @@
 //!   account_key.next.pem      hydrant's own: the key of a rollover that the CA has not confirmed yet
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl Accounts {
     pub async fn adopt_key(&self, ca: &str, key: &Secret) -> Result<Secret, StoreError> {
         let (directory, key) = (self.directory(ca), key.clone());
         blocking(move || {
-            atomic::create_directory(&directory)?;
+            let _alone = enter(&directory)?;
             let path = directory.join(KEY);
             if atomic::write_new(&path, key.expose().as_bytes(), FILE_MODE)? {
                 return Ok(key);
@@ -99,9 +99,13 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn save_url(&self, ca: &str, url: &str) -> Result<(), StoreError> {
-        let path = self.directory(ca).join(URL);
+        let directory = self.directory(ca);
         let text = format!("{}\n", json!({ "url": url }));
-        blocking(move || Ok(atomic::write(&path, text.as_bytes(), FILE_MODE)?)).await
+        blocking(move || {
+            let _alone = enter(&directory)?;
+            Ok(atomic::write(&directory.join(URL), text.as_bytes(), FILE_MODE)?)
+        })
+        .await
     }
 
     /// Stores what the CA said about the account, as it came. Where that differs from what it said before, the old text
@@ -113,6 +117,7 @@ impl Accounts {
     pub async fn save_registration(&self, ca: &str, body: &str, now: i64) -> Result<(), StoreError> {
         let (directory, body) = (self.directory(ca), body.to_owned());
         blocking(move || {
+            let _alone = enter(&directory)?;
             let path = directory.join(REGISTRATION);
             match read(&path)? {
                 Some(old) if old == body => return Ok(()),
@@ -133,8 +138,12 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn mark_deactivated(&self, ca: &str) -> Result<(), StoreError> {
-        let path = self.directory(ca).join(DEACTIVATED);
-        blocking(move || Ok(atomic::write(&path, b"", FILE_MODE)?)).await
+        let directory = self.directory(ca);
+        blocking(move || {
+            let _alone = enter(&directory)?;
+            Ok(atomic::write(&directory.join(DEACTIVATED), b"", FILE_MODE)?)
+        })
+        .await
     }
 
     /// Stores the key that the CA is about to be asked to change to; gives the one to ask with. That is an earlier one,
@@ -146,6 +155,7 @@ impl Accounts {
     pub async fn begin_rollover(&self, ca: &str, next: &Secret) -> Result<Secret, StoreError> {
         let (directory, next) = (self.directory(ca), next.clone());
         blocking(move || {
+            let _alone = enter(&directory)?;
             let path = directory.join(NEXT_KEY);
             if atomic::write_new(&path, next.expose().as_bytes(), FILE_MODE)? {
                 return Ok(next);
@@ -192,6 +202,17 @@ impl Accounts {
         }
         Ok(removed)
     }
+}
+
+/// Makes sure that an account's directory is there and that nobody else writes in it as long as what this gives is
+/// held. Removes what killed runs left, which may hold a key.
+fn enter(directory: &Path) -> Result<Option<File>, FileError> {
+    atomic::create_directory(directory)?;
+    let alone = atomic::lock_directory(directory)?;
+    if alone.is_some() {
+        atomic::sweep(directory, Duration::ZERO)?;
+    }
+    Ok(alone)
 }
 
 fn load(directory: &Path) -> Result<Option<StoredAccount>, StoreError> {

@@ -94,7 +94,7 @@ impl Held {
             return Err(lost());
         }
         record.fence = found + 1;
-        atomic::write(&layout::record(&self.records, &self.name), &record.to_json(), FILE_MODE)?;
+        atomic::write_alone(&layout::record(&self.records, &self.name), &record.to_json(), FILE_MODE)?;
         *fence = record.fence;
         Ok(record)
     }

@@ -4,6 +4,7 @@
 //!
 //! - `RIG_HOOK_SLEEP_MS`: how long `deploy_challenge` takes besides
 //! - `RIG_HOOK_FAIL_NAMES`: names, separated by blanks, that `deploy_challenge` fails for good
+//! - `RIG_HOOK_SKIP_NAMES`: names that it says it has done, and has not
 //! - `RIG_HOOK_LOG`: a file that gets one line a call, a JSON array of the arguments
 //! - `RIG_HOOK_CPU`: a file that gets one line a call, the nanoseconds of CPU that the call cost
 //! - `RIG_HOOK_CAPABILITIES`: the JSON to answer the probe with; `none`: stay silent, as an old hook does
@@ -82,8 +83,10 @@ fn deploy(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
         thread::sleep(Duration::from_millis(milliseconds.parse()?));
     }
     let failing = env::var("RIG_HOOK_FAIL_NAMES").unwrap_or_default();
-    let fails = |triple: &Triple| failing.split_whitespace().any(|name| name == triple.identifier);
-    let good = triples.iter().filter(|triple| !fails(triple));
+    let skipped = env::var("RIG_HOOK_SKIP_NAMES").unwrap_or_default();
+    let is_in = |names: &str, triple: &Triple| names.split_whitespace().any(|name| name == triple.identifier);
+    let fails = |triple: &Triple| is_in(&failing, triple);
+    let good = triples.iter().filter(|triple| !fails(triple) && !is_in(&skipped, triple));
     ChallengeServer::of_environment()?.add(good.map(record))?;
     report(triples, fails)
 }

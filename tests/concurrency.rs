@@ -1,0 +1,142 @@
+//! Runs at once over one list and one directory share the work: nothing is ordered twice, nobody waits for long.
+
+use std::fmt::Write;
+use std::fs;
+use std::time::Duration;
+
+use crate::support::{Rig, Test, assert_good_pair, rig_hook};
+
+/// Slow on purpose while the file that `GATE` names is there; for the rest the rig's hook.
+const HOOK: &str = r#"
+if [ "$1" = deploy_challenge ] && [ -n "${GATE-}" ]; then
+    touch at-the-gate
+    while [ -e "$GATE" ]; do sleep 0.02; done
+fi
+exec "$RIG_HOOK" "$@"
+"#;
+
+const CONFIG: &str = "
+accept_terms: true
+challenge: dns-01
+hooks:
+  - command: ./hook
+    operations: [deploy_challenge, clean_challenge]
+";
+
+fn place(rig: &Rig, names: &[String]) -> Test {
+    let list = names.iter().fold(String::new(), |mut list, name| {
+        writeln!(list, "{name}").unwrap();
+        list
+    });
+    Test::new()
+        .rig(rig)
+        .domains(&list)
+        .config(CONFIG)
+        .hook_script("hook", HOOK)
+        .env("RIG_HOOK", rig_hook())
+        .args(["run"])
+        .deadline(Duration::from_mins(2))
+}
+
+/// So many runs at once over twenty lines: one certificate a line, one account, and all runs say that all is well.
+fn share_a_list(runs: usize) {
+    let rig = Rig::start();
+    let names: Vec<String> = (1..=20).map(|number| format!("n{number}.example")).collect();
+    let test = place(&rig, &names);
+    let running: Vec<_> = (0..runs).map(|_| test.start()).collect();
+    for run in running {
+        run.wait().code(0);
+    }
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (20, 20));
+    assert_eq!(accounts(&rig), 1);
+    for name in &names {
+        assert!(rig.challenges(name).is_empty(), "{name} is not clean");
+        assert!(test.path(format!("certs/{name}/fullchain.pem")).exists(), "{name} is not there");
+    }
+    assert_good_pair(&rig, &test.path("certs/n7.example"), &["n7.example"]);
+    test.run().code(0).stdout("20 certificates: 20 unchanged\n").stderr("");
+}
+
+/// How many accounts the CA has.
+fn accounts(rig: &Rig) -> usize {
+    let log = rig.log();
+    let counts = log.lines().filter_map(|line| line.split_once("There are now ")?.1.split_once(" accounts"));
+    counts.fold("0", |_, (count, _)| count).parse().unwrap()
+}
+
+#[test]
+fn two_first_runs_at_once_get_one_certificate_a_line_and_make_one_account() {
+    share_a_list(2);
+}
+
+#[test]
+fn twenty_first_runs_at_once_get_one_certificate_a_line_and_make_one_account() {
+    share_a_list(20);
+}
+
+#[test]
+fn a_certificate_that_a_stopped_run_has_in_work_is_waited_for_while_the_others_go_on() {
+    let rig = Rig::start();
+    let names = ["a.example", "held.example", "z.example"].map(str::to_owned);
+    let test =
+        place(&rig, &names).write("gate", "").env("GATE", "gate").args(["run", "--only", "held.example"]);
+    let mut first = test.start();
+    first.wait_until("the hook is at the gate", || test.path("at-the-gate").exists());
+    first.signal("STOP");
+
+    let test = test.env("GATE", "").args(["run"]);
+    let mut second = test.start();
+    let stored = |name: &str| test.path(format!("certs/{name}/cert.pem")).exists();
+    second.wait_until("the others are stored", || stored("a.example") && stored("z.example"));
+    assert!(!stored("held.example"));
+    let holder = format!("held.example: in work elsewhere (process {} on ", first.pid());
+    fs::remove_file(test.path("gate")).unwrap();
+    first.signal("CONT");
+
+    first.wait().code(0);
+    second.wait().code(0).stdout_contains(&holder).stdout_contains("3 certificates: 2 issued, 1 unchanged\n");
+    assert_good_pair(&rig, &test.path("certs/held.example"), &["held.example"]);
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (3, 3));
+}
+
+#[test]
+fn a_certificate_that_a_killed_run_had_in_work_is_taken_over_by_the_run_that_waits() {
+    let rig = Rig::start();
+    let names = ["a.example", "held.example"].map(str::to_owned);
+    let test =
+        place(&rig, &names).write("gate", "").env("GATE", "gate").args(["run", "--only", "held.example"]);
+    let mut first = test.start();
+    first.wait_until("the hook is at the gate", || test.path("at-the-gate").exists());
+
+    let test = test.env("GATE", "").args(["run"]);
+    let mut second = test.start();
+    second.wait_until("the other is stored", || test.path("certs/a.example/cert.pem").exists());
+    first.signal("KILL");
+    fs::remove_file(test.path("gate")).unwrap();
+
+    assert!(first.wait().was_killed());
+    second.wait().code(0).stdout_contains("2 certificates: 2 issued\n");
+    assert_good_pair(&rig, &test.path("certs/held.example"), &["held.example"]);
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (2, 2));
+}
+
+#[test]
+fn a_certificate_that_another_run_failed_at_meanwhile_is_not_reported_as_well() {
+    let rig = Rig::start();
+    let names = ["a.example", "held.example"].map(str::to_owned);
+    let test = place(&rig, &names)
+        .write("gate", "")
+        .env("GATE", "gate")
+        .env("RIG_HOOK_FAIL_NAMES", "held.example")
+        .args(["run", "--only", "held.example"]);
+    let mut first = test.start();
+    first.wait_until("the hook is at the gate", || test.path("at-the-gate").exists());
+
+    let test = test.env("GATE", "").env("RIG_HOOK_FAIL_NAMES", "").args(["run"]);
+    let mut second = test.start();
+    second.wait_until("the other is stored", || test.path("certs/a.example/cert.pem").exists());
+    fs::remove_file(test.path("gate")).unwrap();
+    first.wait().code(1);
+    second.wait().code(1).stdout_contains("2 certificates: 1 issued, 1 waiting\n");
+    assert!(rig.challenges("held.example").is_empty());
+}

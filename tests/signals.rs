@@ -1,0 +1,158 @@
+//! SIGINT and SIGTERM end a run in good order: what was deployed is cleaned, the ledger is written, `exit_hook` runs
+//! once; the next run goes on where this one stopped.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Rig, Test, rig_hook};
+
+/// Does what the rig's hook does, and lingers at the operation that the file `linger` names: until it is asked to end,
+/// and with `STUBBORN` until it is killed.
+const HOOK: &str = r#"
+echo "$1" >>calls
+"$RIG_HOOK" "$@" || exit
+if [ "$1" = "$(cat linger 2>/dev/null)" ]; then
+    trap 'touch asked; [ -n "${STUBBORN-}" ] || exit 3' TERM
+    touch lingering
+    while [ -e linger ]; do sleep 0.02; done
+fi
+"#;
+
+const CONFIG: &str = "
+accept_terms: true
+challenge: dns-01
+hooks:
+  - command: ./hook
+    operations: [deploy_challenge, clean_challenge, deploy_cert, exit_hook]
+";
+
+const NAMES: [&str; 5] = ["a.example", "b.example", "c.example", "d.example", "e.example"];
+
+/// Well below the time that hydrant gives a hook which was asked to end.
+const AT_ONCE: Duration = Duration::from_secs(4);
+
+fn place(rig: &Rig) -> Test {
+    Test::new()
+        .rig(rig)
+        .domains(&NAMES.map(|name| format!("{name}\n")).concat())
+        .config(CONFIG)
+        .hook_script("hook", HOOK)
+        .env("RIG_HOOK", rig_hook())
+        .env("RIG_HOOK_CAPABILITIES", r#"{"hydrant":1,"challenges":"batch","parallel":true}"#)
+        .args(["run"])
+}
+
+/// What a run leaves that a signal ended.
+#[track_caller]
+fn assert_in_good_order(rig: &Rig, test: &Test) {
+    let calls = test.read("calls");
+    assert_eq!(calls.matches("exit_hook\n").count(), 1, "{calls}");
+    assert!(calls.ends_with("exit_hook\n"), "{calls}");
+    for name in NAMES {
+        assert!(rig.challenges(name).is_empty(), "{name} is not clean: {calls}");
+        let record = test.path(format!(".hydrant/certificates/{name}.json"));
+        let record = fs::read_to_string(record).unwrap_or_else(|_| "{}".to_owned());
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["owed_cleaning"], Value::Null, "{record}");
+        assert_eq!(record["failures"], Value::Null, "a signal is no failure: {record}");
+    }
+}
+
+/// The next run has all certificates, and no more were ordered or issued than there are lines.
+#[track_caller]
+fn assert_finished_by_the_next_run(rig: &Rig, test: &Test) {
+    test.run().code(0);
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (NAMES.len(), NAMES.len()));
+    assert!(NAMES.iter().all(|name| rig.challenges(name).is_empty()));
+}
+
+#[test]
+fn a_signal_while_challenges_are_deployed_ends_the_hook_and_cleans() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let rig = Rig::start();
+        let test = place(&rig).write("linger", "deploy_challenge");
+        let mut run = test.start();
+        run.wait_until("the hook lingers", || test.path("lingering").exists());
+        assert_eq!(rig.challenges("a.example").len(), 1);
+        run.signal(signal);
+        let output = run.wait().code(code).stdout_contains("5 certificates: 5 not reached\n");
+        assert!(output.elapsed < Duration::from_secs(20), "{:?}", output.elapsed);
+        assert_in_good_order(&rig, &test);
+
+        fs::remove_file(test.path("linger")).unwrap();
+        assert_finished_by_the_next_run(&rig, &test);
+    }
+}
+
+#[test]
+fn a_second_signal_takes_the_grace_from_a_hook_that_does_not_end() {
+    let rig = Rig::start();
+    let test = place(&rig).write("linger", "deploy_challenge").env("STUBBORN", "1");
+    let mut run = test.start();
+    run.wait_until("the hook lingers", || test.path("lingering").exists());
+    run.signal("INT");
+    run.wait_until("the hook was asked to end", || test.path("asked").exists());
+    let hurried = Instant::now();
+    run.signal("TERM");
+    run.wait().code(130);
+    assert!(hurried.elapsed() < AT_ONCE, "{:?}", hurried.elapsed());
+    assert_in_good_order(&rig, &test);
+}
+
+#[test]
+fn a_signal_while_challenges_are_cleaned_lets_the_cleaning_end() {
+    let rig = Rig::start();
+    let test = place(&rig).write("linger", "clean_challenge");
+    let mut run = test.start();
+    run.wait_until("the hook lingers", || test.path("lingering").exists());
+    run.signal("TERM");
+    // What comes after the cleaning shows that the signal was taken.
+    fs::remove_file(test.path("linger")).unwrap();
+    run.wait().code(143);
+    assert!(!Path::new(&test.path("asked")).exists(), "the cleaning hook was asked to end");
+    assert_in_good_order(&rig, &test);
+    assert_finished_by_the_next_run(&rig, &test);
+}
+
+#[test]
+fn a_signal_ends_every_wait_for_the_ca_at_once() {
+    let rig = Rig::with_faults();
+    for kind in ["directory", "authorization", "challenge", "order", "finalize", "certificate"] {
+        let test = place(&rig);
+        let before = (rig.orders_made(), rig.certificates_issued());
+        rig.forget_requests();
+        rig.faults(&json!([{ "kind": kind, "do": "hang", "times": null }]));
+        let mut run = test.start();
+        run.wait_until(&format!("a request for {kind} hangs"), || {
+            rig.requests().iter().any(|request| request.fault.is_some())
+        });
+        let signalled = Instant::now();
+        run.signal("TERM");
+        run.wait().code(143);
+        assert!(signalled.elapsed() < AT_ONCE, "{kind}: {:?}", signalled.elapsed());
+        assert_in_good_order(&rig, &test);
+
+        rig.faults(&json!([]));
+        test.run().code(0);
+        let made = (rig.orders_made() - before.0, rig.certificates_issued() - before.1);
+        assert_eq!(made, (NAMES.len(), NAMES.len()), "{kind}");
+    }
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_answer_to_an_order() {
+    let rig = Rig::with_faults();
+    let test = place(&rig);
+    rig.faults(&json!([{ "kind": "newOrder", "do": "hang", "times": null }]));
+    let mut run = test.start();
+    run.wait_until("an order hangs", || rig.requests().iter().any(|request| request.kind == "newOrder"));
+    run.signal("INT");
+    run.signal("TERM");
+    let hurried = Instant::now();
+    run.wait();
+    assert!(hurried.elapsed() < AT_ONCE, "{:?}", hurried.elapsed());
+    assert_in_good_order(&rig, &test);
+}
