@@ -183,10 +183,11 @@ impl Error {
     /// After an order with `replaces`: whether the same order without it may succeed.
     ///
     /// CAs refuse the whole order when they do not like the certificate it replaces, with types that also mean other things
-    /// (RFC 9773 §5); a second order is cheap.
+    /// (RFC 9773 §5), or stumble over their own records of it (Pebble does, in the moment after it was issued); a second
+    /// order is cheap.
     #[must_use]
     pub fn is_replaces_refused(&self) -> bool {
-        const TYPES: [&str; 3] = ["alreadyReplaced", "malformed", "unauthorized"];
+        const TYPES: [&str; 4] = ["alreadyReplaced", "malformed", "serverInternal", "unauthorized"];
         match self {
             Self::Problem { problem, status, .. } => {
                 TYPES.iter().any(|name| problem.is(name)) || matches!(status, 404 | 409)
@@ -348,6 +349,7 @@ mod tests {
             (r#"{"type":"urn:ietf:params:acme:error:alreadyReplaced"}"#, 409, true),
             (r#"{"type":"urn:ietf:params:acme:error:malformed"}"#, 400, true),
             (r#"{"type":"urn:ietf:params:acme:error:unauthorized"}"#, 403, true),
+            (r#"{"type":"urn:ietf:params:acme:error:serverInternal"}"#, 500, true),
             (r#"{"type":"urn:ietf:params:acme:error:rejectedIdentifier"}"#, 400, false),
         ] {
             assert_eq!(problem(body, status).is_replaces_refused(), expected, "{body}");

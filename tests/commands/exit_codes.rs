@@ -79,7 +79,9 @@ fn code_5_only_the_limits_of_the_ca_hold_something_back() {
     let limited = json!({ "kind": "newOrder", "do": "answer", "status": 429, "problem": "rateLimited",
                           "detail": "too many", "retry_after": 7200, "times": null });
     rig.faults(&json!([limited]));
-    test.hydrant(&["run"]).code(5).stderr("error: a.example: rateLimited: too many (HTTP 429)\n");
+    test.hydrant(&["run"]).code(5).stderr(
+        "error: a.example: rateLimited: too many (HTTP 429)\nhint: the CA is asked again from [WHEN] on\n",
+    );
     let asked = rig.requests().len();
     test.hydrant(&["run"])
         .code(5)
