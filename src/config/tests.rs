@@ -286,7 +286,7 @@ fn relative_paths_are_relative_to_the_file_and_otherwise_to_the_current_director
     let key = config.account.external_account.unwrap().key;
     assert_eq!(key, account::HmacKey::File("/etc/hydrant/eab".into()));
     let commands: Vec<_> = config.hooks.iter().map(|hook| hook.command.to_str().unwrap()).collect();
-    assert_eq!(commands, ["dns.sh", "/etc/hydrant/./dns2.sh", "/etc/hydrant/sub/dns3.sh", "/dns4.sh"]);
+    assert_eq!(commands, ["dns.sh", "/etc/hydrant/dns2.sh", "/etc/hydrant/sub/dns3.sh", "/dns4.sh"]);
     assert_eq!(config.certificates.patterns[0].1.webroot.as_deref(), Some(Path::new("/etc/hydrant/www")));
     let webroot = config.certificates.settings(&name("a.example")).webroot;
     assert_eq!(webroot.as_deref(), Some(Path::new("/work/acme")));

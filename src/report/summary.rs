@@ -145,7 +145,7 @@ impl RunReport {
     #[must_use]
     pub fn is_well(&self) -> bool {
         let settled = !matches!(self.outcome, Outcome::Waiting | Outcome::Failed | Outcome::Skipped);
-        settled && self.owed_deliveries.is_empty() && !self.owed_cleaning
+        settled && self.problem.is_none() && self.owed_deliveries.is_empty() && !self.owed_cleaning
     }
 
     fn to_json(&self) -> serde_json::Value {
