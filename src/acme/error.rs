@@ -183,8 +183,8 @@ impl Error {
     /// After an order with `replaces`: whether the same order without it may succeed.
     ///
     /// CAs refuse the whole order when they do not like the certificate it replaces, with types that also mean other things
-    /// (RFC 9773 §5), or stumble over their own records of it (Pebble does, in the moment after it was issued); a second
-    /// order is cheap.
+    /// (RFC 9773 §5), or stumble over their own records of it (Pebble does over the serial AF3E7316974D81, whose first
+    /// octet in DER is zero); a second order is cheap.
     #[must_use]
     pub fn is_replaces_refused(&self) -> bool {
         const TYPES: [&str; 4] = ["alreadyReplaced", "malformed", "serverInternal", "unauthorized"];
