@@ -79,7 +79,7 @@ fn a_full_disk_is_named_and_costs_no_certificate() {
     for inodes in (2..).step_by(3) {
         let test = place(&rig).env("INODES", inodes.to_string()).env("HYDRANT", hydrant());
         let output = on_a_disk(&test, &["run"]);
-        if output.stdout.contains("code 0\ncode 0\n") {
+        if !output.stdout.contains("code 1\n") {
             break;
         }
         full += 1;
