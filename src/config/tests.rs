@@ -43,7 +43,7 @@ fn attempt(
     let arguments = Arguments::try_parse_from(["hydrant"].iter().chain(flags)).unwrap();
     let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let file = yaml.map(|yaml| (PathBuf::from("/etc/hydrant/hydrant.yml"), yaml.to_owned()));
-    resolve(&arguments, &Environment::new(variables), file, Path::new("/work"))
+    resolve(&arguments, &Environment::new(variables), file, Path::new("/srv"))
 }
 
 fn config(flags: &[&str], variables: &[(&str, &str)], yaml: &str) -> Config {
@@ -259,10 +259,10 @@ fn a_name_comes_before_globs_and_a_later_glob_before_an_earlier_one() {
 #[test]
 fn without_any_settings_everything_has_its_default() {
     let resolved = attempt(&["run"], &[], None).unwrap();
-    assert_eq!(resolved.config, Config::in_directory(Path::new("/work")));
+    assert_eq!(resolved.config, Config::in_directory(Path::new("/srv")));
     assert_eq!(resolved.config.certificate(&name("a.example")), CertificateSettings::default());
-    assert_eq!(resolved.config.certs_dir, Path::new("/work/certs"));
-    assert_eq!(resolved.config.domains, DomainsSource::Path("/work/domains.txt".into()));
+    assert_eq!(resolved.config.certs_dir, Path::new("/srv/certs"));
+    assert_eq!(resolved.config.domains, DomainsSource::Path("/srv/domains.txt".into()));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn relative_paths_are_relative_to_the_file_and_otherwise_to_the_current_director
     assert_eq!(config.base_dir, Path::new("/etc/hydrant"));
     assert_eq!(config.certs_dir, Path::new("/etc/hydrant/tls"));
     assert_eq!(config.accounts_dir, Path::new("/etc/hydrant/accounts"));
-    assert_eq!(config.state_dir, Path::new("/work/state"));
+    assert_eq!(config.state_dir, Path::new("/srv/state"));
     assert_eq!(config.domains, DomainsSource::Stdin);
     assert_eq!(config.network.roots, [Path::new("/etc/hydrant/roots.pem"), Path::new("/abs.pem")]);
     assert_eq!(config.account.key_file.as_deref(), Some(Path::new("/etc/hydrant/key.pem")));
@@ -289,7 +289,7 @@ fn relative_paths_are_relative_to_the_file_and_otherwise_to_the_current_director
     assert_eq!(commands, ["dns.sh", "/etc/hydrant/dns2.sh", "/etc/hydrant/sub/dns3.sh", "/dns4.sh"]);
     assert_eq!(config.certificates.patterns[0].1.webroot.as_deref(), Some(Path::new("/etc/hydrant/www")));
     let webroot = config.certificates.settings(&name("a.example")).webroot;
-    assert_eq!(webroot.as_deref(), Some(Path::new("/work/acme")));
+    assert_eq!(webroot.as_deref(), Some(Path::new("/srv/acme")));
 }
 
 #[test]

@@ -2,26 +2,20 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use thiserror::Error as ThisError;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
+use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
 use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
-use crate::config::account::HmacKeyError;
 use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
-use crate::error::{Error, ErrorKind};
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
-use crate::key::{KeyError, PrivateKey, Secret};
+use crate::key::{PrivateKey, Secret};
 use crate::report::{Event, Reporter, Verbosity};
-use crate::store::StoreError;
 use crate::store::files::{Accounts, StoredAccount};
 
 /// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept. What went wrong
@@ -325,141 +319,4 @@ fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
         PrivateKey::from_pem(text.expose())
     };
     parsed.map_err(|source| AuthorityError::KeyFile { path: path.to_owned(), source })
-}
-
-/// Why there is no account to order with.
-#[derive(Debug, ThisError)]
-pub enum AuthorityError {
-    /// The CA, or the way to it.
-    #[error(transparent)]
-    Acme(#[from] crate::acme::Error),
-    /// The stored account was deactivated.
-    #[error("the account at {ca} is deactivated")]
-    Deactivated {
-        /// The CA's directory.
-        ca: String,
-    },
-    /// The CA wants an external account binding and none is configured.
-    #[error("{ca} registers only accounts that are bound to an external one")]
-    ExternalAccountRequired {
-        /// The CA's directory.
-        ca: String,
-    },
-    /// The stored account key cannot be used, or a new one cannot be made.
-    #[error("the account key cannot be used")]
-    Key(#[from] KeyError),
-    /// The account key that was named cannot be used.
-    #[error("cannot use the account key `{}`", path.display())]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: KeyError,
-    },
-    /// The MAC key of the external account cannot be read.
-    #[error(transparent)]
-    HmacKey(#[from] HmacKeyError),
-    /// No account is stored, or the CA does not know it.
-    #[error("there is no account at {ca}")]
-    NoAccount {
-        /// The CA's directory.
-        ca: String,
-    },
-    /// A file of roots or keys cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The program is ending.
-    #[error("interrupted")]
-    Stopped,
-    /// The account store cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The terms of service are not accepted.
-    #[error("the terms of service of {ca} are not accepted{}", terms.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
-    TermsNotAccepted {
-        /// The CA's directory.
-        ca: String,
-        /// Where they are.
-        terms: Option<String>,
-    },
-}
-
-/// The same for every certificate that needs the CA.
-#[derive(Clone, Debug)]
-pub struct Unavailable {
-    error: Arc<AuthorityError>,
-    told: Arc<AtomicBool>,
-}
-
-impl Unavailable {
-    /// Whether nobody was told yet; from now on somebody was.
-    #[must_use]
-    pub fn is_news(&self) -> bool {
-        !self.told.swap(true, Ordering::Relaxed)
-    }
-
-    /// What went wrong between us and the CA.
-    #[must_use]
-    pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
-        match self.error.as_ref() {
-            AuthorityError::Acme(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// The same as an error with a kind and hints.
-    #[must_use]
-    pub fn to_error(&self) -> Error {
-        let (kind, hints) = match self.error.as_ref() {
-            AuthorityError::Acme(error) if error.is_unreachable() => (ErrorKind::Unreachable, error.hints()),
-            AuthorityError::Acme(error) if error.is_rate_limited() => (ErrorKind::Limited, error.hints()),
-            AuthorityError::Acme(error) => (ErrorKind::Failed, error.hints()),
-            AuthorityError::Store(error) => (ErrorKind::Failed, error.hints()),
-            AuthorityError::Deactivated { .. } => {
-                let hint = "remove the account's directory, or name another CA, to register a new account";
-                (ErrorKind::Failed, vec![hint.to_owned()])
-            }
-            AuthorityError::ExternalAccountRequired { .. } => {
-                let hint = "set `external_account:` with the key id and HMAC key that the CA gave you";
-                (ErrorKind::Config, vec![hint.to_owned()])
-            }
-            AuthorityError::TermsNotAccepted { .. } => {
-                let hint = "read them, then run with --accept-terms, or set `accept_terms: true`";
-                (ErrorKind::Config, vec![hint.to_owned()])
-            }
-            AuthorityError::NoAccount { .. } => {
-                let hint = "register one: `hydrant account register --accept-terms`";
-                (ErrorKind::Config, vec![hint.to_owned()])
-            }
-            AuthorityError::File { .. }
-            | AuthorityError::Key(_)
-            | AuthorityError::KeyFile { .. }
-            | AuthorityError::HmacKey(_) => (ErrorKind::Config, Vec::new()),
-            AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
-        };
-        Error::new(kind, self.clone()).hints(hints)
-    }
-}
-
-impl From<AuthorityError> for Unavailable {
-    fn from(error: AuthorityError) -> Self {
-        Self { error: Arc::new(error), told: Arc::default() }
-    }
-}
-
-impl fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for Unavailable {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error.source()
-    }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::authority::working_for;
+use super::failure::Failure;
 use super::renewal::{is_stale, refresh};
 use super::undeclared::owes_cleaning;
 use super::wanted::{Wanted, facts};
-use super::{Runner, hook_error, issue_error, store_error};
+use super::{Runner, hook_error, store_error};
 use crate::config::{Ca, CertificateSettings};
 use crate::csr::Csr;
 use crate::domains::Entry;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
 use crate::identifier::Identifier;
 use crate::issue::{self, Cleaner, IssueError, Job};
@@ -26,12 +27,12 @@ use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
 
 /// One entry of the list in a run.
 pub(super) struct Certificate<'r> {
-    runner: &'r Runner<'r>,
-    entry: &'r Entry,
+    pub(super) runner: &'r Runner<'r>,
+    pub(super) entry: &'r Entry,
     settings: CertificateSettings,
     responder: Rc<Responder>,
     /// The hooks it is delivered to.
-    destinations: Vec<String>,
+    pub(super) destinations: Vec<String>,
 }
 
 /// How the work on a certificate can end.
@@ -404,60 +405,6 @@ impl<'r> Certificate<'r> {
     fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
         facts(&self.entry.name, names, &self.settings, attempt)
     }
-
-    fn report(&self, step: &Step, outcome: Outcome, record: &Record) -> RunReport {
-        RunReport {
-            because: step.because.to_string(),
-            not_after: step.not_after,
-            owed_deliveries: plan::owed_deliveries(record, &self.destinations),
-            owed_cleaning: owes_cleaning(&self.runner.hooks, record),
-            ..self.outcome(outcome, "")
-        }
-    }
-
-    fn waiting(&self, step: &Step, record: &Record) -> RunReport {
-        self.runner.reporter.event(&Event::Waiting(step));
-        let mut report = self.report(step, Outcome::Waiting, record);
-        if let plan::Because::Backoff { until, last, .. } = &step.because {
-            report.next_attempt = Some(*until);
-            report.problem = Some(last.clone());
-            let limited = record.failures.as_ref().is_some_and(|failures| failures.ca_not_before.is_some());
-            report.kind = Some(if limited { ErrorKind::Limited } else { ErrorKind::Failed });
-        }
-        report
-    }
-
-    fn failed(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
-        self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error });
-        self.failure(error, step, record)
-    }
-
-    fn failure(&self, error: &Error, step: Option<&Step>, record: Option<&Record>) -> RunReport {
-        let mut report = match (step, record) {
-            (Some(step), Some(record)) => self.report(step, Outcome::Failed, record),
-            _ => self.outcome(Outcome::Failed, ""),
-        };
-        let failures = record.and_then(|record| record.failures.as_ref());
-        report.next_attempt =
-            failures.and_then(|failures| OffsetDateTime::from_unix_timestamp(failures.not_before).ok());
-        report.problem = Some(error.to_string());
-        report.kind = Some(error.kind);
-        report
-    }
-
-    fn outcome(&self, outcome: Outcome, because: &str) -> RunReport {
-        RunReport {
-            name: self.entry.name.clone(),
-            outcome,
-            because: because.to_owned(),
-            not_after: None,
-            next_attempt: None,
-            problem: None,
-            kind: None,
-            owed_deliveries: Vec::new(),
-            owed_cleaning: false,
-        }
-    }
 }
 
 /// Which attempt at a certificate it is, from 1.
@@ -468,49 +415,6 @@ fn attempt_at(record: &Record) -> u32 {
 /// Until when the CA wants to be left alone.
 fn limited_until(record: &Record) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
-}
-
-/// What stopped a certificate: the way to the CA, or its own issue.
-enum Failure {
-    Authority(super::Unavailable),
-    Issue(IssueError),
-}
-
-impl Failure {
-    /// What went wrong between us and the CA.
-    fn at_the_ca(&self) -> Option<&crate::acme::Error> {
-        match self {
-            Self::Authority(error) => error.at_the_ca(),
-            Self::Issue(error) => error.at_the_ca(),
-        }
-    }
-
-    /// Whether it holds the certificate back: what never reached the CA does not, nor does what has nothing to do with
-    /// this certificate, unless the CA wants to be left alone.
-    fn counts(&self) -> bool {
-        match self {
-            Self::Authority(_) => self.retry_after().is_some(),
-            // Nor does what the disk does not take: the same order goes on as soon as it does.
-            Self::Issue(IssueError::Stopped | IssueError::Store(_)) => false,
-            Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
-        }
-    }
-
-    /// How long the CA wants to be left alone.
-    fn retry_after(&self) -> Option<Duration> {
-        self.at_the_ca()?.retry_after()
-    }
-
-    fn spends_the_order(&self) -> bool {
-        matches!(self, Self::Issue(error) if error.spends_the_order())
-    }
-
-    fn into_error(self) -> Error {
-        match self {
-            Self::Authority(error) => error.to_error(),
-            Self::Issue(error) => issue_error(error),
-        }
-    }
 }
 
 /// A certificate that another run did not give back in time.

@@ -7,9 +7,12 @@
 pub mod authority;
 
 mod certificate;
+mod failure;
+mod outcome;
 mod renewal;
 mod responders;
 mod signals;
+mod unavailable;
 mod undeclared;
 mod wanted;
 
@@ -22,10 +25,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use time::OffsetDateTime;
 
-pub use authority::{Authorities, AuthorityError, Unavailable};
+pub use authority::Authorities;
 use certificate::{Certificate, Ended};
 pub use responders::Responders;
 pub use signals::Signals;
+pub use unavailable::{AuthorityError, Unavailable};
 pub use wanted::{Wanted, facts};
 
 use crate::config::{Ca, Config, HookSequence, OnFailure};
