@@ -57,7 +57,7 @@ class Hydrant(Client):
         return base
 
     def register(self, rig):
-        base = self.directory(rig, "registering", [])
+        base = self.directory(rig, f"registering-{self.name}", [])
         self.run(rig, base, ["account", "register"], {}, counted=False)
         shutil.copytree(base / "accounts", self.account(rig))
 
@@ -74,7 +74,7 @@ class Dehydrated(Client):
     def __init__(self, rig):
         self.program = PARTS / "usr/bin/dehydrated"
         self.hook = HERE.parent / "target/release/hydrant-rig-hook"
-        base = self.directory(rig, "registering", [])
+        base = self.directory(rig, f"registering-{self.name}", [])
         argv = [self.program, "--config", "config", "--accept-terms", "--register"]
         subprocess.run(argv, cwd=base, env=rig.environment, check=True, capture_output=True)
         shutil.copytree(base / "accounts", self.account(rig))
@@ -106,7 +106,6 @@ class Dehydrated(Client):
 def fresh(rig, name, listed):
     """A new directory with a list."""
     base = rig.place / name
-    shutil.rmtree(base, ignore_errors=True)
     base.mkdir()
     (base / "domains.txt").write_text("".join(f"{line}\n" for line in listed))
     return base

@@ -102,4 +102,5 @@ def high_water(pid):
 
 def check(argv, code, expected, output):
     if code != expected:
-        sys.exit(f"figures: {argv[0]} ended with {code}, not {expected}:\n{output.read_text(errors='replace')}")
+        sys.exit(f"figures: {argv[0]} ended with {code}, not {expected}:\n"
+                 f"{output.read_text(errors='replace')[-2000:]}")

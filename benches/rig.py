@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import shlex
-import shutil
 import subprocess
 import urllib.request
 
@@ -23,7 +22,6 @@ class Rig:
         self.place = place
 
     def __enter__(self):
-        shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir(parents=True)
         self.holder = subprocess.Popen(
             [UP, "--hold", "--dir", self.place / "rig", "--nonce-reject", "0"],

@@ -34,6 +34,8 @@ def copies(hydrant, rig, count):
         mine = dict(facts, renewal=dict(facts["renewal"], certificate=renewal_id(facts, number)))
         text = json.dumps(mine, indent=2).replace(FIRST, name) + "\n"
         (record.parent / f"{name}.json").write_text(text)
+        # A run leaves the lock that it took.
+        (record.parent / f"{name}.lock").touch()
     (base / "domains.txt").write_text("".join(f"{name}\n" for name in names))
     return base
 
