@@ -1,6 +1,6 @@
 # Every target prepares what it needs on a Debian bookworm with a Rust toolchain.
 
-.PHONY: build test demo rig
+.PHONY: build test demo figures rig
 
 # The program alone: target/release/hydrant.
 build:
@@ -17,6 +17,11 @@ test: rig
 demo: rig
 	cargo build --locked
 	tests/rig/demo target/debug/hydrant
+
+# What hydrant costs, beside dehydrated.
+figures: rig
+	cargo build --locked --release --workspace
+	benches/figures
 
 # Packages, Pebble, and dehydrated; quick when they are there.
 rig:
