@@ -121,31 +121,31 @@ fn the_form_on_disk_does_not_change() {
   "format": 1,
   "fence": 0,
   "intent": {
-"ca": "https://ca.example/directory",
-"account": "https://ca.example/account/1",
-"names": [
-  "a.example"
-],
-"timestamp": 17,
-"key": {
-  "new": "PEM"
-},
-"csr": "CSR",
-"started": 1700000000
+    "ca": "https://ca.example/directory",
+    "account": "https://ca.example/account/1",
+    "names": [
+      "a.example"
+    ],
+    "timestamp": 17,
+    "key": {
+      "new": "PEM"
+    },
+    "csr": "CSR",
+    "started": 1700000000
   },
   "owed_cleaning": [
-{
-  "challenge": "dns-01",
-  "hooks": [
-    "dns"
-  ],
-  "answer": {
-    "identifier": "a.example",
-    "token": "token",
-    "value": "v",
-    "wildcard": false
-  }
-}
+    {
+      "challenge": "dns-01",
+      "hooks": [
+        "dns"
+      ],
+      "answer": {
+        "identifier": "a.example",
+        "token": "token",
+        "value": "v",
+        "wildcard": false
+      }
+    }
   ]
 }
 "#;
