@@ -1,5 +1,7 @@
 //! Pebble's challenge test server, through its management interface.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -56,10 +58,9 @@ impl ChallengeServer {
     /// When the server cannot be reached, or refuses.
     pub fn add<'a>(&mut self, records: impl IntoIterator<Item = (String, &'a str)>) -> io::Result<()> {
         let _held = self.held()?;
-        for (name, value) in records {
-            self.post("/set-txt", &json!({ "host": absolute(&name), "value": value }))?;
-        }
-        Ok(())
+        let change =
+            |(name, value): (String, &str)| ("/set-txt", json!({ "host": absolute(&name), "value": value }));
+        self.post_all(&records.into_iter().map(change).collect::<Vec<_>>())
     }
 
     /// Removes TXT values and leaves the others of their names. The server can only forget a whole name:
@@ -69,16 +70,29 @@ impl ChallengeServer {
     /// When the server cannot be reached, or refuses.
     pub fn remove<'a>(&mut self, records: impl IntoIterator<Item = (String, &'a str)>) -> io::Result<()> {
         let _held = self.held()?;
+        // What stays of each name: it may be that of several records.
+        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in records {
-            let mut values = txt_values(self.dns, &name)?;
-            let Some(ours) = values.iter().position(|other| other == value) else { continue };
-            values.remove(ours);
-            self.post("/clear-txt", &json!({ "host": absolute(&name) }))?;
-            for value in values {
-                self.post("/set-txt", &json!({ "host": absolute(&name), "value": value }))?;
+            let values = match left.entry(name) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let values = txt_values(self.dns, new.key())?;
+                    new.insert(values)
+                }
+            };
+            if let Some(ours) = values.iter().position(|other| other == value) {
+                values.remove(ours);
             }
         }
-        Ok(())
+        let mut changes = Vec::new();
+        for (name, values) in left {
+            let host = absolute(&name);
+            changes.push(("/clear-txt", json!({ "host": host })));
+            changes.extend(
+                values.into_iter().map(|value| ("/set-txt", json!({ "host": host, "value": value }))),
+            );
+        }
+        self.post_all(&changes)
     }
 
     /// Makes one change at a time, whichever process makes it; ends when the file is dropped.
@@ -88,12 +102,24 @@ impl ChallengeServer {
         Ok(file)
     }
 
-    fn post(&mut self, path: &str, body: &serde_json::Value) -> io::Result<()> {
-        let body = body.to_string();
-        let request =
-            format!("POST {path} HTTP/1.1\r\nHost: rig\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        self.management.get_mut().write_all(request.as_bytes())?;
+    /// Makes changes in their order, many on their way at once.
+    fn post_all(&mut self, changes: &[(&str, serde_json::Value)]) -> io::Result<()> {
+        // Few enough that the answers to them fit into the connection's buffers while all are still being sent.
+        for changes in changes.chunks(100) {
+            let request = |(path, body): &(&str, serde_json::Value)| {
+                let body = body.to_string();
+                format!("POST {path} HTTP/1.1\r\nHost: rig\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            };
+            let requests: String = changes.iter().map(request).collect();
+            self.management.get_mut().write_all(requests.as_bytes())?;
+            for (path, _) in changes {
+                self.answer(path)?;
+            }
+        }
+        Ok(())
+    }
 
+    fn answer(&mut self, path: &str) -> io::Result<()> {
         let (mut status, mut length) = (String::new(), 0);
         self.management.read_line(&mut status)?;
         loop {
