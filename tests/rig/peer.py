@@ -6,9 +6,17 @@ import socket
 
 
 def pids(address, port):
-    """The processes that hold the IPv4 socket bound to this local address and port."""
-    held = f"socket:[{socket_inode(address, port)}]"
-    return {int(process) for process in os.listdir("/proc") if process.isdecimal() and holds(process, held)}
+    """The processes that hold the IPv4 socket bound to this local address and port.
+
+    The kernel's table is read a page at a time: where other sockets come and go meanwhile, a line can be missed, so
+    it is read again until the socket is found."""
+    for _ in range(1000):
+        inode = socket_inode(address, port)
+        found = inode and {int(process) for process in os.listdir("/proc")
+                           if process.isdecimal() and holds(process, f"socket:[{inode}]")}
+        if found:
+            return found
+    raise LookupError(f"nobody holds {address}:{port}")
 
 
 def holds(process, held):
@@ -33,4 +41,4 @@ def socket_inode(address, port):
         fields = line.split()
         if fields[1] == local:
             return fields[9]
-    raise LookupError(f"nobody holds {address}:{port}")
+    return None
