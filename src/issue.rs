@@ -327,7 +327,7 @@ impl Issuing<'_, '_> {
         let invalid = Invalid::among(&job.account.authorizations(&order).await?);
         for bad in invalid.iter() {
             // A hook that fails at this too must not hide what the CA says.
-            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.response()).await {
+            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.challenge).await {
                 self.tell(&Event::HookFailed { name: job.name, error: &error });
             }
         }

@@ -251,7 +251,8 @@ deploy_challenge | clean_challenge)
     done
     exec "$RIG_HOOK" "${arguments[@]}" ;;
 invalid_challenge)
-    printf '%s\n' "$2 $3" >>invalid ;;
+    printf '%s\n' "$2 $HYDRANT_PROBLEM" >>invalid
+    printf '%s\n' "$3" >>flattened ;;
 esac
 "#;
 
@@ -278,6 +279,8 @@ fn cleans_up_when_the_ca_says_invalid() {
     assert!(either.contains(&output.stderr), "{}", output.stderr);
     let mut told: Vec<String> = test.read("invalid").lines().map(str::to_owned).collect();
     told.sort();
+    let detail = "[\"error\",\"detail\"]\t\"Correct value not found for DNS challenge\"\n";
+    assert_eq!(test.read("flattened").matches(detail).count(), 2);
     assert_eq!(told, [format!("*.bad.example {problem}"), format!("bad.example {problem}")]);
     for name in ["first.example", "main.example", "bad.example", "www.main.example", "last.example"] {
         assert!(rig.challenges(name).is_empty(), "{name}");

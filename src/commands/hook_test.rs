@@ -358,6 +358,7 @@ impl Tester<'_> {
             key_rollover: false,
             ca: "https://ca.invalid/directory",
             attempt: 1,
+            webroot: None,
             owner: None,
             hooks: None,
         };

@@ -40,6 +40,8 @@ pub(super) struct Shared {
     terminal: bool,
     scratch: OnceCell<TempDir>,
     scratch_files: Cell<u64>,
+    /// In a strict sequence: what was exported for certificates so far.
+    exported: RefCell<BTreeMap<&'static str, String>>,
 }
 
 impl Shared {
@@ -51,7 +53,27 @@ impl Shared {
             terminal: io::stdin().is_terminal(),
             scratch: OnceCell::new(),
             scratch_files: Cell::new(0),
+            exported: RefCell::default(),
         }
+    }
+
+    /// What dehydrated has exported when it makes this call: variables of a certificate stay set for the calls after it,
+    /// and its names are set only when it begins to be issued.
+    fn exported(&self, call: &HookCall, facts: Option<&Facts<'_>>) -> Vec<(&'static str, String)> {
+        let early = matches!(
+            call,
+            HookCall::Probe | HookCall::GenerateCsr { .. } | HookCall::UnchangedCert { .. }
+        );
+        let mut exported = self.exported.borrow_mut();
+        let set: BTreeMap<_, _> = facts.into_iter().flat_map(environment::exports).collect();
+        let mut seen = exported.clone();
+        let is_set = |name: &str| !(early && name == environment::ALTNAMES);
+        seen.extend(set.into_iter().filter(|(name, _)| is_set(name)));
+        exported.clone_from(&seen);
+        if !self.context.names_stay {
+            exported.remove(environment::ALTNAMES);
+        }
+        seen.into_iter().collect()
     }
 
     /// A path for a new file in a directory that only this user can read. Gone with the run.
@@ -159,7 +181,9 @@ impl Hook {
     pub(super) async fn probe_for_line(&self, facts: &Facts<'_>) -> Result<(), HookError> {
         let context = &self.shared.context;
         if context.sequence == Sequence::Strict && context.probe && self.announced().is_none() {
-            self.send_probe(Some(facts)).await?;
+            let announced = self.send_probe(Some(facts)).await?;
+            // Set already where it was probed when the run began; then it had nothing to announce.
+            let _ = self.announced.set(announced);
         }
         Ok(())
     }
@@ -263,13 +287,19 @@ impl Hook {
 
     fn order(&self, call: &HookCall, facts: Option<&Facts<'_>>, extra: &[(&str, String)]) -> Order {
         let context = &self.shared.context;
+        // One that announces nothing is an old one, and is treated as dehydrated treats it.
+        let strict = context.sequence == Sequence::Strict && self.announced().is_none();
         let mut set = environment::facts(self.name(), context, facts);
+        if strict {
+            set.extend(self.shared.exported(call, facts));
+        } else {
+            set.extend(facts.into_iter().flat_map(environment::exports));
+        }
         set.extend(record_name(call, facts).map(|name| (env::RECORD_NAME, name)));
         let mut environment = self.environment.clone();
         let set = set.into_iter().chain(extra.iter().cloned());
         environment.extend(set.map(|(name, value)| (name.into(), value.into())));
 
-        let strict = context.sequence == Sequence::Strict;
         // With a person at the terminal the hook stays in hydrant's group, where it can prompt and gets Ctrl-C. Once
         // that was pressed, what cleans up must not get it again.
         let shares_terminal = strict && self.shared.terminal;

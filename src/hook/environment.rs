@@ -44,7 +44,23 @@ pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<St
     context.withheld.iter().filter(is_withheld).cloned().collect()
 }
 
-/// The facts of one call.
+/// What dehydrated exports for a certificate, under the names it has there.
+pub(super) fn exports(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
+    let webroot = facts.webroot.map(|webroot| ("WELLKNOWN", webroot.display().to_string()));
+    let always = [
+        ("alias", facts.name.to_string()),
+        ("CHALLENGETYPE", facts.challenge.to_owned()),
+        ("KEY_ALGO", facts.key_algo.to_owned()),
+        ("PRIVATE_KEY_ROLLOVER", if facts.key_rollover { "yes" } else { "no" }.to_owned()),
+        (ALTNAMES, names(facts)),
+    ];
+    always.into_iter().chain(webroot).collect()
+}
+
+/// The variable that dehydrated sets only when it begins to issue.
+pub(super) const ALTNAMES: &str = "altnames";
+
+/// The facts of one call, under names of our own.
 pub(super) fn facts(
     hook: &str,
     context: &HookContext,
@@ -59,20 +75,18 @@ pub(super) fn facts(
         set.push((env::DRY_RUN, "1".into()));
     }
     let Some(facts) = facts else { return set };
-    let names = facts.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     set.extend([
-        ("alias", facts.name.to_string()),
-        ("altnames", names.clone()),
-        ("CHALLENGETYPE", facts.challenge.to_owned()),
-        ("KEY_ALGO", facts.key_algo.to_owned()),
-        ("PRIVATE_KEY_ROLLOVER", if facts.key_rollover { "yes" } else { "no" }.to_owned()),
         (env::CERTIFICATE, facts.name.to_string()),
-        (env::NAMES, names),
+        (env::NAMES, names(facts)),
         (env::CHALLENGE, facts.challenge.to_owned()),
         (env::ATTEMPT, facts.attempt.to_string()),
     ]);
     set.extend(facts.owner.map(|owner| (env::OWNER, owner.to_owned())));
     set
+}
+
+fn names(facts: &Facts<'_>) -> String {
+    facts.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Text of the CA as one argument: no zero bytes, and not longer than the system takes.

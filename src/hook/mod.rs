@@ -19,7 +19,7 @@
 //! | `WELLKNOWN` `BASEDIR` `CERTDIR` `ALPNCERTDIR` `CONFIG` `COMMAND` | every call | as dehydrated exports them |
 //! | `alias` | calls for a certificate | the name it is kept under |
 //! | `altnames` | calls for a certificate | all its names, separated by blanks |
-//! | `CHALLENGETYPE` `KEY_ALGO` `PRIVATE_KEY_ROLLOVER` | calls for a certificate | as dehydrated writes them |
+//! | `CHALLENGETYPE` `KEY_ALGO` `PRIVATE_KEY_ROLLOVER` `WELLKNOWN` | calls for a certificate | as dehydrated writes them |
 //! | `HYDRANT_PROTOCOL` | every call | `1` |
 //! | `HYDRANT_HOOK` | every call | the configured name of the hook |
 //! | `HYDRANT_CA` | every call | the directory URL of the CA |
@@ -31,6 +31,7 @@
 //! | `HYDRANT_OWNER` | calls for a certificate | its owner, where one is configured |
 //! | `HYDRANT_RECORD_NAME` | calls with a single dns-01 challenge | `_acme-challenge.` and the name |
 //! | `HYDRANT_BATCH` `HYDRANT_RESULTS` | batches | files with facts, and for results |
+//! | `HYDRANT_PROBLEM` | `invalid_challenge` | the CA's problem document, JSON |
 //! | `HYDRANT_CHANGED` | `exit_hook` | the certificates that changed, separated by blanks |
 
 mod batch;
@@ -38,6 +39,7 @@ mod call;
 mod challenge;
 mod environment;
 mod error;
+mod flatten;
 mod lines;
 mod process;
 mod program;
@@ -56,6 +58,7 @@ use std::rc::Rc;
 
 pub use hydrant_hook_protocol::{Chaining, Operation};
 use hydrant_hook_protocol::{HookCall, env};
+use serde_json::Value;
 
 pub use batch::Approach;
 use call::{Hook, Shared};
@@ -89,15 +92,42 @@ impl Hooks {
         context: HookContext,
         lines: LineSink,
     ) -> Result<Self, HookError> {
+        let hooks = Self::find(settings, context, lines)?;
+        hooks.probe().await?;
+        Ok(hooks)
+    }
+
+    /// Finds every hook and calls none.
+    ///
+    /// # Errors
+    /// When one is missing or not executable. Of several all are named.
+    pub fn find(
+        settings: Vec<HookSettings>,
+        context: HookContext,
+        lines: LineSink,
+    ) -> Result<Self, HookError> {
         let shared = Rc::new(Shared::new(context, lines));
         let found = settings.into_iter().map(|settings| Hook::find(settings, &shared));
         let (found, missing): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
         HookError::all(missing.into_iter().filter_map(Result::err).collect())?;
-        let hooks: Vec<_> = found.into_iter().flatten().map(Rc::new).collect();
-        for hook in hooks.iter().filter(|hook| hook.serves_every_run()) {
+        Ok(Self { hooks: found.into_iter().flatten().map(Rc::new).collect() })
+    }
+
+    /// Probes the hooks that are called in every run.
+    ///
+    /// # Errors
+    /// When one fails at the probe, or announces nonsense.
+    pub async fn probe(&self) -> Result<(), HookError> {
+        for hook in self.hooks.iter().filter(|hook| hook.serves_every_run()) {
             hook.probe().await?;
         }
-        Ok(Self { hooks })
+        Ok(())
+    }
+
+    /// Whether every hook has announced what it can do, so that none relies on dehydrated's sequence of calls.
+    #[must_use]
+    pub fn all_announced(&self) -> bool {
+        self.hooks.iter().all(|hook| hook.announced().is_some())
     }
 
     /// Probes the hooks that are called only when there is work: there is some.
@@ -247,7 +277,7 @@ impl Hooks {
         HookError::all(failures)
     }
 
-    /// `invalid_challenge`: the CA refused the answer for `name` and said `response`.
+    /// `invalid_challenge`: the CA refused the answer for `name`; the challenge is as the CA shows it since.
     ///
     /// # Errors
     /// All failures; every hook is called.
@@ -255,13 +285,15 @@ impl Hooks {
         &self,
         facts: &Facts<'_>,
         name: &Identifier,
-        response: &str,
+        challenge: &Value,
     ) -> Result<(), HookError> {
-        let response = environment::as_argument(response);
+        let response = environment::as_argument(&flatten::flattened(challenge));
         let call = HookCall::InvalidChallenge { domain: name.to_string(), response };
+        let problem = challenge.get("error").map(|problem| environment::as_argument(&problem.to_string()));
+        let problem: Vec<_> = problem.map(|problem| (env::PROBLEM, problem)).into_iter().collect();
         let mut failures = Vec::new();
         for hook in self.hooks_of(Operation::InvalidChallenge, Some(facts)) {
-            failures.extend(hook.call(&call, Some(facts), &[]).await.err());
+            failures.extend(hook.call(&call, Some(facts), &problem).await.err());
         }
         HookError::all(failures)
     }

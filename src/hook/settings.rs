@@ -55,6 +55,9 @@ pub struct HookContext {
     pub ca: String,
     /// Whether certificates overlap.
     pub sequence: Sequence,
+    /// In a strict sequence: whether `altnames` stays set for the calls after a certificate, as under dehydrated without
+    /// `--keep-going`.
+    pub names_stay: bool,
     /// Whether hooks are probed. dehydrated does so in `--cron` only.
     pub probe: bool,
     /// How long a hook that must end is given after TERM.
@@ -75,6 +78,7 @@ impl HookContext {
             dry_run: false,
             ca: ca.into(),
             sequence: Sequence::Overlapping,
+            names_stay: false,
             probe: true,
             grace: Duration::from_secs(5),
             stop,
@@ -87,8 +91,8 @@ impl HookContext {
 pub enum Sequence {
     /// They do; output is passed on line by line, and hooks read nothing.
     Overlapping,
-    /// One certificate after the other, as under dehydrated: hooks inherit hydrant's input and output, and those that
-    /// announce nothing are probed again for every line.
+    /// One certificate after the other, as under dehydrated: hooks that announce nothing inherit hydrant's input and
+    /// output, and are probed again for every line.
     Strict,
 }
 
@@ -109,6 +113,8 @@ pub struct Facts<'a> {
     pub ca: &'a str,
     /// Which attempt at it this is, from 1.
     pub attempt: u32,
+    /// Where files that answer http-01 are put.
+    pub webroot: Option<&'a Path>,
     /// Who owns it.
     pub owner: Option<&'a str>,
     /// The names of the hooks it is given to; `None`: all of the run.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::testing::Scripts;
 use super::*;
@@ -109,6 +110,7 @@ impl Certificate {
             key_rollover: false,
             ca: "https://ca.example/directory",
             attempt: 1,
+            webroot: None,
             owner: None,
             hooks: None,
         }
@@ -148,7 +150,7 @@ async fn a_silent_hook_gets_dehydrateds_calls_in_dehydrateds_order() {
     assert_eq!(hooks.generate_csr(&facts, Path::new("/c")).await.unwrap(), None);
     hooks.deploy_challenges(&facts, &certificate.answers, hooks.approach()).await.unwrap();
     hooks.clean_challenges(&facts, &certificate.answers).await.unwrap();
-    hooks.invalid_challenge(&facts, &certificate.names[0], "no\0pe").await.unwrap();
+    hooks.invalid_challenge(&facts, &certificate.names[0], &json!({ "error": "no\0pe" })).await.unwrap();
     hooks.sync_cert(&facts, &files).await.unwrap();
     assert!(!hooks.deploy_cert("old", &facts, &files, 17).await.unwrap().verified);
     hooks.unchanged_cert("old", &facts, &files).await.unwrap();
@@ -163,7 +165,7 @@ async fn a_silent_hook_gets_dehydrateds_calls_in_dehydrateds_order() {
         "deploy_challenge n1.c1.example token value",
         "clean_challenge n0.c1.example token value",
         "clean_challenge n1.c1.example token value",
-        "invalid_challenge n0.c1.example no\u{FFFD}pe",
+        "invalid_challenge n0.c1.example [\"error\"]\t\"no\\u0000pe\"",
         "sync_cert /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem /c/cert.csr",
         "deploy_cert n0.c1.example /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem 17",
         "unchanged_cert n0.c1.example /c/privkey.pem /c/cert.pem /c/fullchain.pem /c/chain.pem",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::acme::{Authorization, AuthorizationStatus, Order, Problem, ServerUrlError};
@@ -196,6 +197,8 @@ pub struct InvalidName {
     pub name: Identifier,
     /// What the CA says.
     pub problem: Option<Problem>,
+    /// The challenge that failed, as the CA shows it; null where none did.
+    pub challenge: Value,
 }
 
 impl Invalid {
@@ -204,9 +207,13 @@ impl Invalid {
         let bad = |a: &&Authorization| {
             !matches!(a.status, AuthorizationStatus::Pending | AuthorizationStatus::Valid)
         };
-        let name = |a: &Authorization| InvalidName {
-            name: a.name(),
-            problem: a.challenges.iter().find_map(|challenge| challenge.error.clone()),
+        let name = |a: &Authorization| {
+            let failed = a.challenges.iter().find(|challenge| challenge.error.is_some());
+            InvalidName {
+                name: a.name(),
+                problem: failed.and_then(|challenge| challenge.error.clone()),
+                challenge: failed.map(|challenge| challenge.raw.clone()).unwrap_or_default(),
+            }
         };
         Self(authorizations.iter().filter(bad).map(name).collect())
     }
@@ -220,14 +227,6 @@ impl Invalid {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &InvalidName> {
         self.0.iter()
-    }
-}
-
-impl InvalidName {
-    /// The second argument of `invalid_challenge`: the CA's problem document.
-    #[must_use]
-    pub fn response(&self) -> String {
-        self.problem.as_ref().map(|problem| problem.raw.to_string()).unwrap_or_default()
     }
 }
 

@@ -68,6 +68,7 @@ pub fn facts<'a>(
         key_algo: settings.key_type.algorithm(),
         key_rollover: false,
         ca: settings.ca.directory.as_str(),
+        webroot: settings.webroot.as_deref(),
         owner: settings.owner.as_deref(),
         attempt,
         hooks: Some(&settings.hooks),

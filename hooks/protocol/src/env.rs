@@ -26,13 +26,15 @@ pub const OWNER: &str = "HYDRANT_OWNER";
 pub const RECORD_NAME: &str = "HYDRANT_RECORD_NAME";
 /// In `exit_hook`: the names of the certificates that changed in this run, separated by blanks.
 pub const CHANGED: &str = "HYDRANT_CHANGED";
+/// In `invalid_challenge`: the CA's problem document, JSON, where it gave one.
+pub const PROBLEM: &str = "HYDRANT_PROBLEM";
 /// In a batch: the file with the facts of its certificates ([`batch_facts`](crate::batch_facts)).
 pub const BATCH: &str = "HYDRANT_BATCH";
 /// In a batch: the file to which the hook writes a line for each challenge ([`Results`](crate::Results)).
 pub const RESULTS: &str = "HYDRANT_RESULTS";
 
 /// Those that tell of one call alone: they are never handed on from hydrant's own environment.
-pub const FACTS: [&str; 12] = [
+pub const FACTS: [&str; 13] = [
     PROTOCOL,
     HOOK,
     DRY_RUN,
@@ -43,6 +45,7 @@ pub const FACTS: [&str; 12] = [
     OWNER,
     RECORD_NAME,
     CHANGED,
+    PROBLEM,
     BATCH,
     RESULTS,
 ];
