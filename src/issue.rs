@@ -254,6 +254,9 @@ impl Issuing<'_, '_> {
     /// Cleans what was deployed and gives what could not be: that stays owed, and the run says so, but the
     /// certificate is worth having all the same.
     async fn clean(&self, deployed: Vec<Owed>) -> Vec<Owed> {
+        if !deployed.is_empty() {
+            self.phase(Phase::Cleaning);
+        }
         let cleaner = Cleaner { hooks: self.job.hooks, responder: self.job.responder };
         let outcome = cleaner.clean(&self.job.facts, deployed).await;
         for error in &outcome.errors {

@@ -26,7 +26,7 @@ use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 use crate::hook::Chaining;
 use crate::key::{PrivateKey, Secret};
-use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
+use crate::report::{ReportOptions, Reporter, Verbosity, Words, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
 
@@ -190,7 +190,7 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
     };
     // Its output is a file for somebody else.
     let only_documents = matches!(arguments.command, Command::SignCsr(_));
-    ReportOptions { format, verbosity, color, only_documents }
+    ReportOptions { format, verbosity, color, only_documents, words: Words::Hydrant }
 }
 
 /// What a file that was named on the command line holds; `-` is standard input.

@@ -67,6 +67,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         force: options.force,
         deliver_only: options.deliver_only,
         whole_list: gathered.is_whole(),
+        list_error: None,
         now: OffsetDateTime::now_utc(),
     };
     let ended = runner.run(gathered.entries()).await;

@@ -60,6 +60,8 @@ pub struct Domains {
     pub diagnostics: Vec<Diagnostic>,
     /// How many lines were refused because of an error.
     pub refused: usize,
+    /// How many entries come before the first line that was refused.
+    pub before_refused: Option<usize>,
 }
 
 /// Reads sources one after the other. A last line without newline ends with its source.
@@ -74,7 +76,7 @@ pub fn parse(sources: &[Arc<Source>]) -> Domains {
             start = range.end + 1;
             match line::parse(source, range, index + 1, &mut domains.diagnostics) {
                 Line::Empty => {}
-                Line::Refused => domains.refused += 1,
+                Line::Refused => domains.refuse(),
                 Line::Entry(entry) => domains.declare(entry, &mut declared),
             }
         }
@@ -96,7 +98,7 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
     if alias.is_some_and(|alias| alias.contains(char::is_whitespace)) {
         let span = Span { range: alias_start..source.text.len(), source };
         let found = Diagnostic::error("unsafe-alias", Some(span), "the alias has a blank");
-        return Domains { diagnostics: vec![found], refused: 1, entries: Vec::new() };
+        return Domains { diagnostics: vec![found], refused: 1, before_refused: Some(0), entries: Vec::new() };
     }
     let mut domains = parse(&[source]);
     for found in domains.diagnostics.iter_mut().filter(|found| found.rule == "alias-required") {
@@ -107,6 +109,11 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
 }
 
 impl Domains {
+    fn refuse(&mut self) {
+        self.refused += 1;
+        self.before_refused.get_or_insert(self.entries.len());
+    }
+
     /// Takes an entry, unless an earlier one is kept under the same name.
     fn declare(&mut self, entry: Entry, declared: &mut HashMap<CertName, usize>) {
         let first = match declared.entry(entry.name.clone()) {
@@ -122,7 +129,7 @@ impl Domains {
             self.diagnostics.push(fault::repeated_certificate(first, entry));
         } else {
             self.diagnostics.push(fault::duplicate_certificate(first, entry));
-            self.refused += 1;
+            self.refuse();
         }
     }
 }

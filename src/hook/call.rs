@@ -312,7 +312,11 @@ impl Hook {
             environment,
             // A group in the background that reads from the terminal would be halted.
             stdin: if strict && !(shares_terminal && own_group) { Stdin::Inherit } else { Stdin::Null },
-            stdout: if captured { Sink::Capture } else { passed_on },
+            stdout: match passed_on {
+                _ if captured => Sink::Capture,
+                Sink::Inherit if context.stdout_taken => Sink::Stderr,
+                passed_on => passed_on,
+            },
             stderr: passed_on,
             own_group,
             limit: self.settings.timeout,

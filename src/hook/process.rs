@@ -53,6 +53,8 @@ pub(super) enum Sink {
     Inherit,
     /// Passed on line by line.
     Lines,
+    /// To where hydrant's stderr goes.
+    Stderr,
 }
 
 /// A started process. Dropped before it was collected, it is killed with its group.
@@ -138,13 +140,17 @@ fn start_as(order: &Order, executable: &Path, script: Option<&Path>) -> io::Resu
         expression = expression.stdin_null();
     }
     let mut stdout = None;
-    if order.stdout != Sink::Inherit {
-        let (reader, writer) = io::pipe()?;
-        expression = expression.stdout_file(writer);
-        stdout = Some((reader, order.stdout));
+    match order.stdout {
+        Sink::Inherit => {}
+        Sink::Stderr => expression = expression.stdout_to_stderr(),
+        Sink::Capture | Sink::Lines => {
+            let (reader, writer) = io::pipe()?;
+            expression = expression.stdout_file(writer);
+            stdout = Some((reader, order.stdout));
+        }
     }
     let mut stderr = None;
-    if order.stderr != Sink::Inherit {
+    if matches!(order.stderr, Sink::Capture | Sink::Lines) {
         let (reader, writer) = io::pipe()?;
         expression = expression.stderr_file(writer);
         stderr = Some((reader, order.stderr));

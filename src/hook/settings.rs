@@ -40,6 +40,7 @@ pub struct HookSettings {
 
 /// What all hooks of a run share.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct HookContext {
     /// The environment of hydrant's caller.
     pub environment: Vec<(OsString, OsString)>,
@@ -55,6 +56,8 @@ pub struct HookContext {
     pub ca: String,
     /// Whether certificates overlap.
     pub sequence: Sequence,
+    /// In a strict sequence: whether stdout is not for hooks, which then write to stderr.
+    pub stdout_taken: bool,
     /// In a strict sequence: whether `altnames` stays set for the calls after a certificate, as under dehydrated without
     /// `--keep-going`.
     pub names_stay: bool,
@@ -78,6 +81,7 @@ impl HookContext {
             dry_run: false,
             ca: ca.into(),
             sequence: Sequence::Overlapping,
+            stdout_taken: false,
             names_stay: false,
             probe: true,
             grace: Duration::from_secs(5),

@@ -8,7 +8,7 @@ use super::words::{List, When};
 use super::{Verbosity, error_text};
 use crate::error::Error;
 use crate::hook::HookError;
-use crate::identifier::CertName;
+use crate::identifier::{CertName, Identifier};
 use crate::issue::CleanError;
 use crate::plan::Step;
 
@@ -93,6 +93,13 @@ pub enum Event<'a> {
         /// Which file.
         error: &'a Error,
     },
+    /// A line of the list is looked at.
+    Looking {
+        /// The certificate.
+        name: &'a CertName,
+        /// Its names as declared.
+        names: &'a [Identifier],
+    },
     /// Something worth knowing that concerns the whole run.
     Notice(&'a str),
     /// A certificate goes through a phase.
@@ -137,6 +144,8 @@ pub enum Phase {
     Deploying,
     /// The CA's verdict.
     Validating,
+    /// Hooks that take challenges away.
+    Cleaning,
     /// The certificate.
     Finalizing,
     /// Files being written.
@@ -153,6 +162,7 @@ impl Phase {
             Self::Ordering => "ordering",
             Self::Deploying => "deploying challenges",
             Self::Validating => "being validated",
+            Self::Cleaning => "cleaning challenges",
             Self::Finalizing => "being issued",
             Self::Storing => "being stored",
             Self::Delivering => "being delivered",
@@ -168,6 +178,11 @@ impl Event<'_> {
             Self::Request { .. } | Self::Finished(_) => Verbosity::Requests,
             _ => Verbosity::Normal,
         }
+    }
+
+    /// Whether it is told in the same words whoever is told: what others said.
+    pub(super) fn is_passed_on(&self) -> bool {
+        matches!(self, Self::HookLine { .. } | Self::Request { .. })
     }
 
     /// Whether it is no fact about a certificate, and goes to stderr.
@@ -232,6 +247,7 @@ impl Event<'_> {
             | Self::Failed { .. }
             | Self::HookFailed { .. }
             | Self::Finished(_)
+            | Self::Looking { .. }
             | Self::Lost { .. } => return None,
         })
     }

@@ -10,12 +10,14 @@ pub mod words;
 mod event;
 mod progress;
 mod summary;
+mod transcript;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 pub use event::{Event, Phase};
 use progress::Progress;
+use transcript::Transcript;
 pub use summary::{Outcome, RunReport, Summary};
 
 use crate::config::Format;
@@ -36,6 +38,16 @@ pub enum Verbosity {
     Requests,
 }
 
+/// Whose words events are told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Words {
+    /// Our own: a line for what changed.
+    #[default]
+    Hydrant,
+    /// dehydrated's, which people and their scripts know: a block of lines for each certificate.
+    Dehydrated,
+}
+
 /// What a [`Reporter`] needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportOptions {
@@ -47,6 +59,8 @@ pub struct ReportOptions {
     pub color: Option<bool>,
     /// Whether stdout belongs to the document alone, so that what happens meanwhile is told on stderr.
     pub only_documents: bool,
+    /// Whose words events are told in.
+    pub words: Words,
 }
 
 /// Writes what happens to stdout and stderr.
@@ -54,14 +68,18 @@ pub struct Reporter {
     options: ReportOptions,
     shows_progress: bool,
     progress: Mutex<Progress>,
+    transcript: Mutex<Transcript>,
 }
 
 impl Reporter {
     /// A reporter on the process's own stdout and stderr; on a terminal long work shows its progress.
     #[must_use]
     pub fn new(options: ReportOptions) -> Self {
-        let shows_progress = std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal;
-        Self { options, shows_progress, progress: Mutex::new(Progress::new(shows_progress)) }
+        let narrates = options.words == Words::Dehydrated;
+        let shows_progress =
+            std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal && !narrates;
+        let progress = Mutex::new(Progress::new(shows_progress));
+        Self { options, shows_progress, progress, transcript: Mutex::default() }
     }
 
     /// How much is printed.
@@ -94,7 +112,16 @@ impl Reporter {
         progress.note(event);
         let verbosity = self.options.verbosity;
         if let Some(text) = event.problem() {
-            progress.print(&mut std::io::stderr().lock(), &text);
+            progress.print(&mut std::io::stderr().lock(), &self.in_words(text));
+        } else if self.options.words == Words::Dehydrated && !event.is_passed_on() {
+            let lines = self.transcript.lock().unwrap_or_else(PoisonError::into_inner).note(event);
+            for line in lines {
+                if self.options.only_documents {
+                    progress.print(&mut std::io::stderr().lock(), &line);
+                } else {
+                    progress.print(&mut std::io::stdout().lock(), &line);
+                }
+            }
         } else if event.verbosity() <= verbosity
             && let Some(text) = event.line()
         {
@@ -152,7 +179,18 @@ impl Reporter {
 
     /// Prints a failure, with its hints, on stderr.
     pub fn error(&self, error: &Error) {
-        self.aside(&error_text(None, error));
+        self.aside(&self.in_words(error_text(None, error)));
+    }
+
+    /// An error message as people expect it.
+    fn in_words(&self, text: String) -> String {
+        match self.options.words {
+            Words::Hydrant => text,
+            Words::Dehydrated => match text.strip_prefix("error: ") {
+                Some(rest) => format!("ERROR: {rest}"),
+                None => text,
+            },
+        }
     }
 
     /// The same for the failure that ends a command: with JSON, it is the command's document too.

@@ -28,6 +28,8 @@ pub struct RunReport {
     pub owed_deliveries: Vec<String>,
     /// Whether a deployed challenge is still to be cleaned.
     pub owed_cleaning: bool,
+    /// Whether it was an HTTP error of the CA's that ended the attempt.
+    pub http_error: bool,
 }
 
 /// The ways a certificate can end a run.
@@ -59,6 +61,8 @@ pub struct Summary {
     pub refused: usize,
     /// Hooks or steps of the run itself that failed.
     pub problems: Vec<String>,
+    /// Why it ended before the end of the list, where it did so for a failure; what `exit_hook` is told.
+    pub broken_off: Option<String>,
     /// The signal that ended it, if one did.
     pub interrupted: Option<ExitCode>,
 }
@@ -85,7 +89,7 @@ impl Summary {
         if unwell().any(|report| endangered(&report)) {
             return ExitCode::Danger;
         }
-        let run_failed = self.refused > 0 || !self.problems.is_empty();
+        let run_failed = self.refused > 0 || !self.problems.is_empty() || self.broken_off.is_some();
         if unwell().next().is_none() {
             return if run_failed { ExitCode::Failed } else { ExitCode::Success };
         }
@@ -146,6 +150,20 @@ impl RunReport {
     pub fn is_well(&self) -> bool {
         let settled = !matches!(self.outcome, Outcome::Waiting | Outcome::Failed | Outcome::Skipped);
         settled && self.problem.is_none() && self.owed_deliveries.is_empty() && !self.owed_cleaning
+    }
+
+    /// What `exit_hook` is told where this ends the run: after an HTTP error an empty text, as by dehydrated; None when
+    /// all is well.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        if self.is_well() {
+            return None;
+        }
+        if self.http_error {
+            return Some(String::new());
+        }
+        let left = if self.owed_cleaning { "a challenge could not be cleaned" } else { "not everything is done" };
+        Some(format!("{}: {}", self.name, self.problem.as_deref().unwrap_or(left)))
     }
 
     fn to_json(&self) -> serde_json::Value {

@@ -12,6 +12,7 @@ use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
 use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
 use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
+use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
 use crate::key::{PrivateKey, Secret};
@@ -114,8 +115,8 @@ impl<'a> Authorities<'a> {
     }
 
     /// Calls `request_failure` for every answer that ended an attempt at this certificate since the last time, or at
-    /// what all have in common.
-    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks, facts: &Facts<'_>) {
+    /// what all have in common; gives whether there was one.
+    pub async fn tell_hooks_of_failures(&self, hooks: &Hooks, facts: &Facts<'_>) -> bool {
         let failed = self.failed_requests.take();
         let is_its =
             |failed: &FailedRequest| failed.certificate.as_ref().is_none_or(|name| name == facts.name);
@@ -127,6 +128,19 @@ impl<'a> Authorities<'a> {
                 self.reporter.event(&Event::HookFailed { name: facts.name, error: &error });
             }
         }
+        !its.is_empty()
+    }
+
+    /// The same for what was asked before there was work on any certificate.
+    pub async fn tell_hooks_of_early_failures(&self, hooks: &Hooks) -> bool {
+        let failed = self.failed_requests.take();
+        for FailedRequest { status, body, method, headers, .. } in &failed {
+            let failure = RequestFailure { status: *status, method, body, headers };
+            if let Err(error) = hooks.request_failure(None, &failure).await {
+                self.reporter.error(&Error::failed(error));
+            }
+        }
+        !failed.is_empty()
     }
 
     fn authority(&self, ca: &Ca) -> Rc<Authority> {

@@ -63,6 +63,7 @@ impl<'r> Certificate<'r> {
         if !self.owes_nothing(&loaded.record) || !nothing_to_call || self.wants_renewal_info(loaded) {
             return None;
         }
+        self.looking();
         self.runner.reporter.event(&Event::Unchanged(&step));
         Some(self.report(&step, Outcome::Unchanged, &loaded.record))
     }
@@ -114,8 +115,13 @@ impl<'r> Certificate<'r> {
         self.outcome(Outcome::Skipped, "the run was stopped")
     }
 
+    fn looking(&self) {
+        self.runner.reporter.event(&Event::Looking { name: &self.entry.name, names: &self.entry.names });
+    }
+
     async fn try_work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Result<Ended, Error> {
         let runner = self.runner;
+        self.looking();
         let mut loaded = loaded.map_err(store_error)?;
         let wanted = self.wanted().await?;
         if self.wants_renewal_info(&loaded) {
@@ -322,7 +328,7 @@ impl<'r> Certificate<'r> {
     ) -> RunReport {
         let stopped = self.runner.stop.is_stopped();
         let facts = self.facts(&wanted.names, attempt_at(&lease.record));
-        self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
+        let http_error = self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
         if failure.spends_the_order() {
             lease.record.abandon();
         }
@@ -348,13 +354,13 @@ impl<'r> Certificate<'r> {
             return self.report(step, Outcome::Skipped, &lease.record);
         }
         let Some(unavailable) = unavailable else {
-            return self.failed(&error, Some(step), Some(&lease.record));
+            return RunReport { http_error, ..self.failed(&error, Some(step), Some(&lease.record)) };
         };
         // What keeps all certificates of a CA waiting is said once, and of no single one.
         if unavailable.is_news() {
             self.runner.reporter.error(&error);
         }
-        self.failure(&error, Some(step), Some(&lease.record))
+        RunReport { http_error, ..self.failure(&error, Some(step), Some(&lease.record)) }
     }
 
     /// The names to order: those declared, or those of the request a hook makes.

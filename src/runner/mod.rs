@@ -16,7 +16,6 @@ mod unavailable;
 mod undeclared;
 mod wanted;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,14 +31,14 @@ pub use signals::Signals;
 pub use unavailable::{AuthorityError, Unavailable};
 pub use wanted::{Wanted, facts};
 
-use crate::config::{Ca, Config, HookSequence, OnFailure};
+use crate::config::{Ca, Config, HookSequence, OnFailure, Renewal};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
 use crate::hook::{HookError, Hooks, Operation, Stop};
 use crate::identifier::CertName;
 use crate::issue::IssueError;
 use crate::plan::Circumstances;
-use crate::report::{Event, Outcome, Reporter, RunReport, Summary};
+use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
 
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
@@ -74,6 +73,8 @@ pub struct Runner<'a> {
     pub deliver_only: bool,
     /// Whether the entries are all that is declared: what is not among them is then no longer wanted.
     pub whole_list: bool,
+    /// What is wrong with the list behind the last entry, where it is read no further.
+    pub list_error: Option<Error>,
     /// The instant the run began.
     pub now: OffsetDateTime,
 }
@@ -85,8 +86,11 @@ impl Runner<'_> {
     /// Only what concerns the run as a whole; what goes wrong with one certificate is in its report.
     pub async fn run(&self, entries: &[Entry]) -> Result<Summary, Error> {
         let ended = self.carry_out(entries).await;
-        // Told of nothing but what went wrong: which certificates changed is not known.
-        let message = ended.as_ref().err().map(ToString::to_string);
+        let message = match &ended {
+            // Told of nothing but what went wrong: which certificates changed is not known.
+            Err(error) => Some(error.to_string()),
+            Ok(summary) => summary.broken_off.clone(),
+        };
         let changed: Vec<CertName> = ended.iter().flat_map(Summary::changed).cloned().collect();
         let exited = self.hooks.exit(&changed, message.as_deref()).await;
         let mut summary = ended?;
@@ -102,7 +106,7 @@ impl Runner<'_> {
         self.hooks.startup().await.map_err(|error| hook_error(&error))?;
         let mut reports: BTreeMap<usize, RunReport> = BTreeMap::new();
         let mut queue = self.look(entries, &mut reports).await?;
-        if self.config.hook_sequence == HookSequence::Overlapping {
+        if self.overlaps() {
             // Names that failed before go last, so that they delay nobody.
             queue.sort_by_key(Queued::failures);
         }
@@ -112,12 +116,18 @@ impl Runner<'_> {
         }
         self.reporter.expect(queue.len());
         let working = async {
-            let elsewhere = self.work(queue, &mut reports).await;
+            let (elsewhere, broken_off) = self.work(queue, &mut reports).await;
             self.wait_for(elsewhere, &mut reports).await;
+            broken_off
         };
-        self.reporter.showing_progress(working).await;
+        let mut broken_off = self.reporter.showing_progress(working).await;
+        if let (None, Some(error)) = (&broken_off, &self.list_error) {
+            self.reporter.error(error);
+            broken_off = Some(error.to_string());
+        }
 
-        let mut summary = Summary { certificates: reports.into_values().collect(), ..Summary::default() };
+        let certificates = reports.into_values().collect();
+        let mut summary = Summary { certificates, broken_off, ..Summary::default() };
         if self.whole_list {
             summary.problems = undeclared::clean(self, entries).await?;
         }
@@ -171,17 +181,19 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere.
+    /// Whether certificates are worked on side by side: dehydrated's sequence is for hooks that know no other.
+    fn overlaps(&self) -> bool {
+        self.config.hook_sequence == HookSequence::Overlapping || self.hooks.all_announced()
+    }
+
+    /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere, and what broke it off.
     async fn work<'e>(
         &'e self,
         queue: Vec<Queued<'e>>,
         reports: &mut BTreeMap<usize, RunReport>,
-    ) -> Vec<(usize, Certificate<'e>)> {
-        let jobs = match self.config.hook_sequence {
-            HookSequence::Strict => 1,
-            HookSequence::Overlapping => self.config.jobs.max(1),
-        };
-        let halted = RefCell::new(false);
+    ) -> (Vec<(usize, Certificate<'e>)>, Option<String>) {
+        let jobs = if self.overlaps() { self.config.jobs.max(1) } else { 1 };
+        let mut broken_off = None;
         let mut elsewhere = Vec::new();
         let mut waiting = queue.into_iter();
         let mut in_work = FuturesUnordered::new();
@@ -189,7 +201,7 @@ impl Runner<'_> {
             while in_work.len() < jobs
                 && let Some(Queued { index, certificate, loaded }) = waiting.next()
             {
-                if *halted.borrow() || self.stop.is_stopped() {
+                if broken_off.is_some() || self.stop.is_stopped() {
                     reports.insert(index, certificate.skipped());
                     continue;
                 }
@@ -205,15 +217,14 @@ impl Runner<'_> {
                 Ended::Elsewhere => elsewhere.push((index, certificate)),
                 Ended::Report(report) => {
                     self.reporter.event(&Event::Finished(&report.name));
-                    let failed = report.outcome == Outcome::Failed;
-                    if failed && self.config.on_failure == OnFailure::Stop {
-                        *halted.borrow_mut() = true;
+                    if self.config.on_failure == OnFailure::Stop && broken_off.is_none() {
+                        broken_off = report.message();
                     }
                     reports.insert(index, report);
                 }
             }
         }
-        elsewhere
+        (elsewhere, broken_off)
     }
 
     /// Waits for certificates that another run had in work, and plans them again.
@@ -235,7 +246,10 @@ impl Runner<'_> {
     fn circumstances(&self) -> Circumstances {
         Circumstances {
             now: self.now,
-            cadence: self.config.cadence(),
+            cadence: match self.config.renewal {
+                Renewal::Days => Duration::ZERO,
+                Renewal::Window => self.config.cadence(),
+            },
             force: self.force,
             backoff: self.config.backoff,
         }

@@ -61,6 +61,7 @@ impl Certificate<'_> {
             kind: None,
             owed_deliveries: Vec::new(),
             owed_cleaning: false,
+            http_error: false,
         }
     }
 }
