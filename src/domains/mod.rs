@@ -106,6 +106,12 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
     domains
 }
 
+/// A list that was written on a command line.
+#[must_use]
+pub fn written(text: &str) -> Arc<Source> {
+    Arc::new(Source { name: "<command line>".to_owned(), text: text.to_owned() })
+}
+
 impl Domains {
     /// Takes an entry, unless an earlier one is kept under the same name.
     fn declare(&mut self, entry: Entry, declared: &mut HashMap<CertName, usize>) {
