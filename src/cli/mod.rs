@@ -1,3 +1,4 @@
 //! What can be typed.
 
+pub mod dehydrated;
 pub mod hydrant;

@@ -48,7 +48,7 @@ impl Gathered {
             return Ok(gathered);
         }
         Err(Error::config(match gathered.config.domains {
-            DomainsSource::Arguments { .. } => Nothing::Arguments,
+            DomainsSource::Arguments { .. } | DomainsSource::Text(_) => Nothing::Arguments,
             DomainsSource::Path(_) | DomainsSource::Stdin => Nothing::List,
         }))
     }
@@ -61,11 +61,12 @@ impl Gathered {
         let domains = match &config.domains {
             DomainsSource::Arguments { names, alias } => domains::from_arguments(names, alias.as_deref()),
             DomainsSource::Path(path) => domains::parse(&domains::read(path, true).map_err(Error::config)?),
+            DomainsSource::Text(text) => domains::parse(&[domains::written(text)]),
             DomainsSource::Stdin => {
                 domains::parse(&domains::read(Path::new("-"), false).map_err(Error::config)?)
             }
         };
-        let whole = !matches!(config.domains, DomainsSource::Arguments { .. });
+        let whole = !matches!(config.domains, DomainsSource::Arguments { .. } | DomainsSource::Text(_));
         Ok(Self { domains, whole, ..Self::without_list(config, reporter) })
     }
 

@@ -94,7 +94,12 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
     if let Some(webroot) = &everywhere.webroot {
         export("WELLKNOWN", webroot.display().to_string());
     }
-    withhold_secrets(config, &mut context);
+    if let Some(environment) = &config.environment {
+        context.environment.clone_from(environment);
+    }
+    if config.withhold_secrets {
+        withhold_secrets(config, &mut context);
+    }
     context.dry_run = config.dry_run;
     context.sequence = match config.hook_sequence {
         HookSequence::Overlapping => Sequence::Overlapping,

@@ -19,6 +19,8 @@ pub struct AccountSettings {
     pub external_account: Option<ExternalAccount>,
     /// An existing key to go on with.
     pub key_file: Option<PathBuf>,
+    /// Whether what belongs to the account is kept beside `key_file`, rather than in the store.
+    pub stays_with_key: bool,
     /// The type of a new key.
     pub key_type: KeyType,
 }
@@ -41,6 +43,8 @@ pub enum HmacKey {
     Environment(String),
     /// In this file.
     File(PathBuf),
+    /// Here.
+    Given(Secret),
 }
 
 impl Default for AccountSettings {
@@ -50,6 +54,7 @@ impl Default for AccountSettings {
             contacts: Vec::new(),
             external_account: None,
             key_file: None,
+            stays_with_key: false,
             key_type: KeyType::P256,
         }
     }
@@ -68,6 +73,7 @@ impl HmacKey {
             }
             Self::File(path) => std::fs::read_to_string(path)
                 .map_err(|source| HmacKeyError::Unreadable { path: path.clone(), source })?,
+            Self::Given(key) => key.expose().to_owned(),
         };
         // A Secret from the start, so that the copy with the blanks is wiped as well.
         let text = Secret::new(text);
@@ -108,6 +114,7 @@ impl HmacKey {
         match self {
             Self::Environment(name) => format!("the environment variable `{name}`"),
             Self::File(path) => format!("`{}`", path.display()),
+            Self::Given(_) => "what was configured".to_owned(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What holds for one certificate.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::OnFailure;
 use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
@@ -21,6 +23,8 @@ pub struct CertificateSettings {
     pub key_type: KeyType,
     /// Keep the key when the certificate is renewed.
     pub reuse_key: bool,
+    /// Have the next key ready while this one is in use.
+    pub key_rollover: bool,
     /// Ask for the TLS feature extension.
     pub must_staple: bool,
     /// The certificate profile to ask for.
@@ -33,6 +37,13 @@ pub struct CertificateSettings {
     pub preferred_chain: Option<String>,
     /// Renew this long before the end.
     pub renew_before: Option<Duration>,
+    /// Renew when not even this many days are left, which may be negative; comes before `renew_before`, and the CA's
+    /// renewal window counts no more.
+    pub renew_days: Option<i64>,
+    /// Keep an OCSP response beside it.
+    pub ocsp: Option<Ocsp>,
+    /// What its failure means for those behind it, if not what `Config::on_failure` says.
+    pub on_failure: Option<OnFailure>,
     /// Who it belongs to.
     pub owner: Option<String>,
     /// The directory a web server hands out as `/.well-known/acme-challenge/`.
@@ -47,6 +58,13 @@ pub struct CertificateSettings {
     pub validation_timeout: Duration,
 }
 
+/// How an OCSP response is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ocsp {
+    /// A response older than this is fetched anew.
+    pub max_age: Duration,
+}
+
 /// What is said about certificates, by how near it is to the single one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificates {
@@ -54,14 +72,19 @@ pub struct Certificates {
     pub base: CertificateSettings,
     /// What the file says about names and globs, in its order.
     pub patterns: Vec<(Pattern, Overrides)>,
-    /// What flags and environment say; it holds for all.
+    /// What flags and environment say; it holds for all but those that are listed in `settled`.
     pub above: Overrides,
+    /// Certificates whose settings are decided already, flags or not.
+    pub settled: BTreeMap<CertName, CertificateSettings>,
 }
 
 impl Certificates {
     /// The settings of the certificate `name`.
     #[must_use]
     pub fn settings(&self, name: &CertName) -> CertificateSettings {
+        if let Some(settled) = self.settled.get(name) {
+            return settled.clone();
+        }
         let mut settings = self.base.clone();
         let globs = self.patterns.iter().filter(|(pattern, _)| pattern.matches(name) && !pattern.names(name));
         let named = self.patterns.iter().filter(|(pattern, _)| pattern.names(name));
@@ -145,12 +168,16 @@ impl Default for CertificateSettings {
             ca: Ca::letsencrypt(),
             key_type: KeyType::P256,
             reuse_key: false,
+            key_rollover: false,
             must_staple: false,
             profile: None,
             challenge: ChallengeType::http_01(),
             hooks: Vec::new(),
             preferred_chain: None,
             renew_before: None,
+            renew_days: None,
+            ocsp: None,
+            on_failure: None,
             owner: None,
             webroot: None,
             http_listen: None,

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod ca;
 pub mod certificate;
+pub mod dehydrated;
 pub mod duration;
 pub mod environment;
 pub mod file;
@@ -22,12 +23,14 @@ pub mod values;
 mod written;
 pub mod yaml;
 
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use account::{AccountSettings, ExternalAccount};
 pub use ca::Ca;
-pub use certificate::{CertificateSettings, Certificates};
+pub use certificate::{CertificateSettings, Certificates, Ocsp};
 pub use pattern::Pattern;
 pub use resolve::{Resolved, load};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
@@ -80,6 +83,14 @@ pub struct Config {
     pub lock: Option<PathBuf>,
     /// Which exit codes a run can end with.
     pub exit_codes: ExitCodes,
+    /// What is done with superseded files at the end of a run over the whole list.
+    pub auto_cleanup: AutoCleanup,
+    /// The permissions that files and directories are made without.
+    pub umask: u32,
+    /// The environment that hooks get; `None` is that of this process.
+    pub environment: Option<Vec<(OsString, OsString)>>,
+    /// Whether hooks are given only those secrets of the caller's environment that they ask for.
+    pub withhold_secrets: bool,
     /// What is said about single certificates.
     pub certificates: Certificates,
 }
@@ -96,6 +107,8 @@ pub enum DomainsSource {
     },
     /// A file, with the drop-in directory beside it.
     Path(PathBuf),
+    /// The command line: the lines of a list.
+    Text(String),
     /// Standard input.
     Stdin,
 }
@@ -103,7 +116,7 @@ pub enum DomainsSource {
 /// How to reach the CA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// PEM files with roots that the CA's TLS certificate may chain to.
+    /// PEM files with roots that the CA's TLS certificate may chain to, and directories of such files.
     pub roots: Vec<PathBuf>,
     /// Trust only these.
     pub roots_only: bool,
@@ -113,10 +126,27 @@ pub struct Network {
     pub family: Option<IpVersion>,
     /// The way there.
     pub proxy: Proxy,
+    /// Hosts that are reached without the proxy; a comma-separated list as in `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// The address or network interface to speak from.
+    pub source: Option<Source>,
+    /// Addresses of hosts that are not looked up.
+    pub resolve: Vec<(String, Vec<SocketAddr>)>,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
     /// How many requests are with a CA at once; at least 1.
     pub in_flight: usize,
+}
+
+/// Where connections come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An address of this machine.
+    Address(IpAddr),
+    /// A network interface.
+    Interface(String),
 }
 
 /// Whether certificates are worked on one after the other.
@@ -140,10 +170,21 @@ pub enum OnFailure {
 /// Who decides that a certificate is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// `renew_before` alone, in whole days left.
+    /// A fixed number of days before the end; how many is each certificate's `renew_days`.
     Days,
     /// `renew_before` where it is set, else the CA's renewal window (RFC 9773), else a part of the lifetime.
     Window,
+}
+
+/// What is done with superseded files at the end of a run over the whole list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCleanup {
+    /// Nothing.
+    No,
+    /// They are moved to the archive.
+    Archive,
+    /// They are deleted.
+    Delete,
 }
 
 /// Which exit codes a run can end with.
@@ -175,7 +216,11 @@ impl Config {
                 insecure: false,
                 family: None,
                 proxy: Proxy::Environment,
+                no_proxy: None,
+                source: None,
+                resolve: Vec::new(),
                 request_timeout: Duration::from_secs(30),
+                connect_timeout: Duration::from_secs(10),
                 in_flight: 16,
             },
             account: AccountSettings::default(),
@@ -191,6 +236,10 @@ impl Config {
             format: Format::Text,
             lock: None,
             exit_codes: ExitCodes::Hydrant,
+            auto_cleanup: AutoCleanup::No,
+            umask: 0o077,
+            environment: None,
+            withhold_secrets: true,
             certificates: Certificates::default(),
         }
     }

@@ -41,10 +41,10 @@ impl From<&Config> for Settings {
                 kid: Some(external.kid.clone()),
                 hmac_key_file: match &external.key {
                     HmacKey::File(path) => Some(path.clone()),
-                    HmacKey::Environment(_) => None,
+                    HmacKey::Environment(_) | HmacKey::Given(_) => None,
                 },
                 hmac_key_env: match &external.key {
-                    HmacKey::File(_) => None,
+                    HmacKey::File(_) | HmacKey::Given(_) => None,
                     HmacKey::Environment(name) => Some(name.clone()),
                 },
                 algorithm: Some(Text(external.algorithm)),
@@ -53,7 +53,7 @@ impl From<&Config> for Settings {
             account_key_type: Some(Text(account.key_type)),
             base_dir: path(&config.base_dir),
             domains: match &config.domains {
-                DomainsSource::Arguments { .. } => None,
+                DomainsSource::Arguments { .. } | DomainsSource::Text(_) => None,
                 DomainsSource::Path(list) => path(list),
                 DomainsSource::Stdin => Some(PathBuf::from("-")),
             },

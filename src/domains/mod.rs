@@ -108,6 +108,12 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
     domains
 }
 
+/// A list that was written on a command line.
+#[must_use]
+pub fn written(text: &str) -> Arc<Source> {
+    Arc::new(Source { name: "<command line>".to_owned(), text: text.to_owned() })
+}
+
 impl Domains {
     fn refuse(&mut self) {
         self.refused += 1;
