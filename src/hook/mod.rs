@@ -64,6 +64,7 @@ pub use batch::Approach;
 use call::{Hook, Shared};
 pub use error::{HookError, NameFailure};
 pub use lines::Stream;
+pub(crate) use process::{Session, output, replace_us};
 pub use program::{Program, ProgramError};
 pub use redact::Redaction;
 pub use settings::{

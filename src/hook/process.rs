@@ -1,14 +1,16 @@
 //! Starting a program: the only place of hydrant that does.
 //!
-//! duct starts it and collects it; `watch` stays with it in between.
+//! duct starts it and collects it; `watch` stays with it in between. What is no hook is here too: a program that answers
+//! requests ([`Session`]), one whose output is wanted ([`output`]), and one that takes our place ([`replace_us`]).
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, PipeReader, Read};
+use std::io::{self, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -174,6 +176,84 @@ fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(80).read_to_end(&mut start));
     read.is_ok() && !start.contains(&0)
+}
+
+/// A program that answers requests over two pipes of its own. Its standard streams are ours.
+pub(crate) struct Session {
+    handle: duct::Handle,
+    /// Where requests are written; gone when no more are to come.
+    requests: Option<PipeWriter>,
+    /// Where answers are read.
+    pub(crate) replies: BufReader<PipeReader>,
+}
+
+impl Session {
+    /// Starts it, in our own process group. `arguments` are made from the numbers of the descriptors that requests come
+    /// from and answers go to.
+    pub(crate) fn start<A: Into<OsString>>(
+        program: &Program,
+        arguments: impl FnOnce(RawFd, RawFd) -> Vec<A>,
+        stdout_to_stderr: bool,
+    ) -> io::Result<Self> {
+        let (to_read, requests) = io::pipe()?;
+        let (replies, to_write) = io::pipe()?;
+        // Ours close when the program has its own.
+        let (to_read, to_write) = (inheritable(&to_read)?, inheritable(&to_write)?);
+        let name = program.name.clone();
+        let mut expression =
+            duct::cmd(program.path.as_os_str(), arguments(to_read.as_raw_fd(), to_write.as_raw_fd()))
+                .unchecked()
+                .before_spawn(move |command| {
+                    command.arg0(&name);
+                    Ok(())
+                });
+        if stdout_to_stderr {
+            expression = expression.stdout_to_stderr();
+        }
+        let handle = expression.start()?;
+        Ok(Self { handle, requests: Some(requests), replies: BufReader::new(replies) })
+    }
+
+    /// Sends a request.
+    pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        match &mut self.requests {
+            Some(requests) => requests.write_all(request),
+            None => Err(Errno::PIPE.into()),
+        }
+    }
+
+    /// Lets it come to its end, and says how that was.
+    pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
+        self.requests = None;
+        Ok(self.handle.wait()?.status)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What it wants to do at its end it may.
+        let _ = self.end();
+    }
+}
+
+/// The same descriptor once more, for a child that is started next.
+fn inheritable(descriptor: impl AsFd) -> io::Result<OwnedFd> {
+    // Far above those that scripts use, and those that shells keep for themselves.
+    let copy = rustix::io::fcntl_dupfd_cloexec(descriptor, 60)?;
+    rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty())?;
+    Ok(copy)
+}
+
+/// Runs a program to its end; gives whether it succeeded, and what it printed.
+pub(crate) fn output(program: &Program, arguments: &[&OsStr]) -> io::Result<(bool, Vec<u8>)> {
+    let expression = duct::cmd(program.path.as_os_str(), arguments);
+    let output = expression.unchecked().stdin_null().stderr_null().stdout_capture().run()?;
+    Ok((output.status.success(), output.stdout))
+}
+
+/// Runs a program in our place, with our environment. Returns only why it could not.
+pub(crate) fn replace_us(program: &Program, arguments: &[OsString]) -> io::Error {
+    Command::new(&program.path).arg0(&program.name).args(arguments).exec()
 }
 
 /// Waits until the process has ended, without collecting it.
