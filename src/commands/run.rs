@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::gather::Gathered;
 use crate::config::account::HmacKey;
-use crate::config::{Config, HookSequence};
+use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, HookLine, Hooks, LineSink, Operation, Sequence, Stop};
 use crate::report::{Event, Summary};
@@ -80,6 +80,13 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
 
 /// Finds and probes the hooks. `command` is what dehydrated calls what is being done.
 pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
+    let hooks = find_hooks(gathered, command, stop)?;
+    hooks.probe().await.map_err(|error| hook_error(&error))?;
+    Ok(hooks)
+}
+
+/// Finds the hooks and calls none.
+pub(super) fn find_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
     let config = &gathered.config;
     let everywhere = config.everywhere();
     let mut context = HookContext::new(everywhere.ca.directory.as_str(), stop.clone());
@@ -105,12 +112,14 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
         HookSequence::Overlapping => Sequence::Overlapping,
         HookSequence::Strict => Sequence::Strict,
     };
+    context.names_stay = config.on_failure == OnFailure::Stop;
+    context.stdout_taken = gathered.reporter.prints_only_documents();
     let reporter = Rc::clone(&gathered.reporter);
     let lines: LineSink = Rc::new(move |line: HookLine<'_>| {
         let HookLine { hook, certificate, text, .. } = line;
         reporter.event(&Event::HookLine { hook, certificate, text });
     });
-    let hooks = Hooks::start(config.hooks.clone(), context, lines).await;
+    let hooks = Hooks::find(config.hooks.clone(), context, lines);
     hooks.map_err(|error| hook_error(&error))
 }
 

@@ -23,7 +23,11 @@ pub async fn sign_csr(gathered: &Gathered, csr: &Csr) -> Result<ExitCode, Error>
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let hooks = start_hooks(gathered, "sign_csr", &stop).await?;
     hooks.ready().await.map_err(|error| hook_error(&error))?;
-    let signed = sign(gathered, csr, &hooks, &stop).await;
+    let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
+    let signed = sign(gathered, csr, &authorities, &hooks, &stop).await;
+    if signed.is_err() {
+        authorities.tell_hooks_of_all_failures(&hooks).await;
+    }
     if let Some(code) = signals.exit_code() {
         return Ok(code);
     }
@@ -42,11 +46,20 @@ pub async fn sign_csr(gathered: &Gathered, csr: &Csr) -> Result<ExitCode, Error>
     Ok(ExitCode::Success)
 }
 
-async fn sign(gathered: &Gathered, csr: &Csr, hooks: &Hooks, stop: &Stop) -> Result<Chain, Error> {
+/// Has it signed.
+///
+/// # Errors
+/// The certificate cannot be had.
+pub(super) async fn sign(
+    gathered: &Gathered,
+    csr: &Csr,
+    authorities: &Authorities<'_>,
+    hooks: &Hooks,
+    stop: &Stop,
+) -> Result<Chain, Error> {
     let config = &gathered.config;
     let name = name_of(csr)?;
     let settings = config.certificate(&name);
-    let authorities = Authorities::new(config, gathered.accounts(), &gathered.reporter);
     let account = authorities.account(&settings.ca).await.map_err(|error| error.to_error())?;
     let lease = match gathered.store().lease(&name).await.map_err(store_error)? {
         LeaseOutcome::Taken(lease) => lease,

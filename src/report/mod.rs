@@ -94,6 +94,12 @@ impl Reporter {
         self.options.format == Format::Json
     }
 
+    /// Whether stdout belongs to documents alone.
+    #[must_use]
+    pub fn prints_only_documents(&self) -> bool {
+        self.options.only_documents
+    }
+
     /// Whether diagnostics on stderr are coloured.
     #[must_use]
     pub fn color(&self) -> bool {

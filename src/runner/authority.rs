@@ -131,8 +131,8 @@ impl<'a> Authorities<'a> {
         !its.is_empty()
     }
 
-    /// The same for what was asked before there was work on any certificate.
-    pub async fn tell_hooks_of_early_failures(&self, hooks: &Hooks) -> bool {
+    /// The same for whatever was asked, outside the work on a certificate of a list.
+    pub async fn tell_hooks_of_all_failures(&self, hooks: &Hooks) -> bool {
         let failed = self.failed_requests.take();
         for FailedRequest { status, body, method, headers, .. } in &failed {
             let failure = RequestFailure { status: *status, method, body, headers };
