@@ -1,6 +1,7 @@
 //! An installation of dehydrated: its `config`, a bash script, and all that follows from it.
 
 mod bash;
+mod plain;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
