@@ -24,8 +24,8 @@ pub struct Subject<'a> {
     pub request: Option<&'a Csr>,
     /// What is stored and owed for it.
     pub loaded: &'a Loaded,
-    /// The person's own rule, `renew_before`: renew when less than this is left. None: renewal window, else lifetime.
-    pub renew_before: Option<Duration>,
+    /// The person's own rule: renew when less than this is left. None: renewal window, else lifetime.
+    pub renew_before: Option<time::Duration>,
     /// The hooks of this run that take `deploy_cert`.
     pub destinations: &'a [String],
 }
@@ -202,7 +202,7 @@ pub fn decide(subject: &Subject<'_>, at: Circumstances) -> Step {
 pub fn renewal_due(subject: &Subject<'_>, stored: &Stored) -> OffsetDateTime {
     let leaf = &stored.leaf;
     if let Some(before) = subject.renew_before {
-        return leaf.not_after - before;
+        return leaf.not_after.checked_sub(before).unwrap_or(leaf.not_before);
     }
     if let Some(chosen) = chosen_instant(subject, stored) {
         return chosen;

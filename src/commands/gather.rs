@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::{Config, DomainsSource, Pattern};
-use crate::diagnostic::Diagnostic;
+use crate::config::{Config, DomainsSource, OnFailure, Pattern};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::domains::{self, Domains, Entry};
 use crate::error::Error;
 use crate::identifier::CertName;
@@ -51,6 +51,32 @@ impl Gathered {
             DomainsSource::Arguments { .. } | DomainsSource::Text(_) => Nothing::Arguments,
             DomainsSource::Path(_) | DomainsSource::Stdin => Nothing::List,
         }))
+    }
+
+    /// The same where an empty list means that there is nothing to do. The list is used as far as it is good: where a
+    /// failure ends the run, up to the first line with an error. The error is what ends it there, or what keeps it from
+    /// being read at all.
+    #[must_use]
+    pub fn with_list_as_far_as_good(config: Config, reporter: Rc<Reporter>) -> (Self, Option<Error>) {
+        let unread = Self::without_list(config.clone(), Rc::clone(&reporter));
+        let mut gathered = match Self::to_lint(config, reporter) {
+            Ok(gathered) => gathered,
+            Err(error) => return (unread, Some(error)),
+        };
+        let domains = &mut gathered.domains;
+        if let (OnFailure::Stop, Some(good)) = (gathered.config.on_failure, domains.before_refused) {
+            domains.entries.truncate(good);
+            let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
+            let first = domains.diagnostics.iter().find(is_error).map(BadLine::of);
+            domains.refused = 0;
+            gathered.whole = false;
+            return (gathered, first.map(|(bad, help)| Error::config(bad).hints(help)));
+        }
+        let findings = gathered.diagnostics();
+        if !findings.is_empty() {
+            gathered.reporter.aside(&diagnostics::render(findings, gathered.reporter.color()));
+        }
+        (gathered, None)
     }
 
     /// The same for the command whose own output the faults are.
@@ -141,6 +167,24 @@ impl Gathered {
 #[derive(Debug, thiserror::Error)]
 #[error("no line of the domains list is kept under {}", List(.0))]
 struct NotDeclared(Vec<String>);
+
+/// A line that ends a run.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{message}", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
+struct BadLine {
+    place: Option<String>,
+    message: String,
+}
+
+impl BadLine {
+    fn of(found: &Diagnostic) -> (Self, Option<String>) {
+        let place = found.span.as_ref().map(|span| {
+            let (line, column) = span.start();
+            format!("{}:{line}:{column}", span.source.name)
+        });
+        (Self { place, message: found.message.clone() }, found.help.clone())
+    }
+}
 
 /// Nothing to work on.
 #[derive(Debug, thiserror::Error)]

@@ -87,7 +87,7 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
             names: &wanted.names,
             request: wanted.csr.as_ref(),
             loaded: &loaded,
-            renew_before: settings.renew_before,
+            renew_before: settings.renewal_rule(),
             destinations: &destinations.collect::<Vec<_>>(),
         };
         let step = plan::decide(&subject, circumstances);

@@ -78,6 +78,17 @@ pub struct Certificates {
     pub settled: BTreeMap<CertName, CertificateSettings>,
 }
 
+impl CertificateSettings {
+    /// How much of its life is left when it is renewed, where the person says so.
+    #[must_use]
+    pub fn renewal_rule(&self) -> Option<time::Duration> {
+        if let Some(days) = self.renew_days {
+            return Some(time::Duration::seconds(days.saturating_mul(24 * 60 * 60)));
+        }
+        self.renew_before.map(|before| before.try_into().unwrap_or(time::Duration::MAX))
+    }
+}
+
 impl Certificates {
     /// The settings of the certificate `name`.
     #[must_use]

@@ -138,12 +138,12 @@ fn the_persons_own_rule_comes_before_the_window() {
     window(&mut loaded, NOW - Span::DAY);
     let declared = names("a.example");
     let name = CertName::try_from(&declared[0]).unwrap();
-    let rule = |days: u64| Subject {
+    let rule = |days: i64| Subject {
         name: &name,
         names: &declared,
         request: None,
         loaded: &loaded,
-        renew_before: Some(Duration::from_hours(days * 24)),
+        renew_before: Some(time::Duration::days(days)),
         destinations: &[],
     };
     assert_eq!(decide(&rule(10), at(NOW)).action, Action::Keep);

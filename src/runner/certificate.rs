@@ -11,7 +11,7 @@ use super::renewal::{is_stale, refresh};
 use super::undeclared::owes_cleaning;
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, store_error};
-use crate::config::{Ca, CertificateSettings};
+use crate::config::{Ca, CertificateSettings, OnFailure};
 use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::Error;
@@ -71,6 +71,11 @@ impl<'r> Certificate<'r> {
     /// The CA it is to come from.
     pub(super) fn ca(&self) -> &Ca {
         &self.settings.ca
+    }
+
+    /// What its failure means for those behind it.
+    pub(super) fn on_failure(&self) -> OnFailure {
+        self.settings.on_failure.unwrap_or(self.runner.config.on_failure)
     }
 
     /// Whether, by what is known now, an order is to be made or continued.
@@ -372,7 +377,7 @@ impl<'r> Certificate<'r> {
     }
 
     fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
-        let by_window = self.settings.renew_before.is_none() && !self.runner.deliver_only;
+        let by_window = self.settings.renewal_rule().is_none() && !self.runner.deliver_only;
         by_window && is_stale(loaded, self.runner.now)
     }
 
@@ -402,7 +407,7 @@ impl<'r> Certificate<'r> {
             names,
             request,
             loaded,
-            renew_before: self.settings.renew_before,
+            renew_before: self.settings.renewal_rule(),
             destinations: &self.destinations,
         };
         plan::decide(&subject, self.runner.circumstances())

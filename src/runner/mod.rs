@@ -217,7 +217,7 @@ impl Runner<'_> {
                 Ended::Elsewhere => elsewhere.push((index, certificate)),
                 Ended::Report(report) => {
                     self.reporter.event(&Event::Finished(&report.name));
-                    if self.config.on_failure == OnFailure::Stop && broken_off.is_none() {
+                    if certificate.on_failure() == OnFailure::Stop && broken_off.is_none() {
                         broken_off = report.message();
                     }
                     reports.insert(index, report);

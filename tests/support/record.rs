@@ -80,6 +80,13 @@ impl Test {
     }
 }
 
+impl Test {
+    /// A text without the timestamps in it.
+    pub(crate) fn without_times(&self, text: &str) -> String {
+        without_times(text)
+    }
+}
+
 /// A token and the value of a TXT record are both 32 bytes in base64url.
 fn answer(argument: &str, name: &str) -> String {
     let is_one = argument.len() == 43

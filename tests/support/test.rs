@@ -71,6 +71,12 @@ impl Test {
         self
     }
 
+    /// Takes the variables that begin with `prefix` away again.
+    pub(crate) fn without_env(mut self, prefix: &str) -> Test {
+        self.environment.retain(|name, _| !name.to_string_lossy().starts_with(prefix));
+        self
+    }
+
     /// Replaces what differs from run to run before texts are compared: see [`DATE`](super::DATE) and the others.
     pub(crate) fn filter(mut self, pattern: &'static str, placeholder: &'static str) -> Test {
         self.filters.push(Filter::pattern(pattern, placeholder));
