@@ -112,6 +112,8 @@ pub enum ExitCode {
     Interrupted,
     /// 143: interrupted by SIGTERM, after cleaning up.
     Terminated,
+    /// What a configuration that is a script ended with itself.
+    Script(u8),
 }
 
 impl ExitCode {
@@ -128,6 +130,7 @@ impl ExitCode {
             Self::Unreachable => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+            Self::Script(code) => code,
         }
     }
 }

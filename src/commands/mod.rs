@@ -4,6 +4,7 @@ pub mod account;
 pub mod cleanup;
 pub mod completions;
 pub mod config;
+pub mod dehydrated;
 pub mod gather;
 pub mod hook;
 pub mod hook_test;
@@ -33,6 +34,10 @@ use gather::Gathered;
 /// The whole life of the process: what was typed, in; the exit code, out.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(door) = dehydrated::Door::of(&arguments) {
+        return door.enter();
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         // Help and version, to stdout and with 0; usage errors, to stderr and with 2.

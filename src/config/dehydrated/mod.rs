@@ -1,17 +1,56 @@
 //! An installation of dehydrated: its `config`, a bash script, and all that follows from it.
+//!
+//! - [`load`]: from a command line to an [`Installation`], in dehydrated's order;
+//! - `bash`, `plain`, `evaluator`: what evaluates a configuration;
+//! - `settle`, `curl`, `overlay`: from variables, `CURL_OPTS` and `HYDRANT_*` to a [`Config`];
+//! - `certificates`: the files of single certificates;
+//! - `print`: `--env`.
 
+mod account;
 mod bash;
+mod certificates;
+mod curl;
+mod evaluator;
+mod load;
+mod overlay;
 mod plain;
+mod print;
+mod settle;
+mod user;
+mod variables;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+
+pub use certificates::PerCertificate;
+pub use load::load;
+pub use variables::{VERSION, Variable, Variables};
 
 use super::Config;
 use crate::cli::dehydrated::{Command, Parameters};
-use crate::identifier::CertName;
+use crate::diagnostic::Diagnostic;
+use crate::error::Error;
+use crate::hook::HookSettings;
+use bash::State;
+use evaluator::Evaluator;
 
-/// An installation of dehydrated, as one command sees it.
+/// What was typed, and by which name.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    /// What the person called: what a configuration sees as `$0`.
+    pub program: OsString,
+    /// The whole command line once more, for another user.
+    pub again: Vec<OsString>,
+    /// The directory of the program, links resolved: where a configuration is looked for last.
+    pub script_dir: PathBuf,
+    /// What to do.
+    pub command: Command,
+    /// How.
+    pub parameters: Parameters,
+}
+
+/// An installation of dehydrated, as one command sees it. It has to live as long as its hooks may be called.
 #[derive(Debug)]
 pub struct Installation {
     /// What the engine runs on.
@@ -21,35 +60,68 @@ pub struct Installation {
     /// How it was to be done.
     pub parameters: Parameters,
     /// dehydrated's variables (contract 2.1), their final values.
-    pub variables: BTreeMap<String, Variable>,
+    pub variables: Variables,
     /// `ACCOUNT_KEY`: the account's key.
     pub account_key: PathBuf,
     /// `ACCOUNT_KEY_JSON`: what the CA answered when the account was made.
     pub account_key_json: PathBuf,
     /// `ACCOUNT_ID_JSON`: the account's URL.
     pub account_id_json: PathBuf,
+    /// `CHAINCACHE`: a directory that dehydrated makes, and leaves empty.
+    pub chain_cache: PathBuf,
+    /// What is odd about the configuration, a line each.
+    pub warnings: Vec<String>,
+    shell: Loaded,
+    state: State,
+    scratch: Option<tempfile::TempDir>,
 }
 
-/// A variable of the shell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Variable {
-    /// Its value.
-    pub value: OsString,
-    /// Whether programs that are started see it.
-    pub exported: bool,
+/// The evaluator of the configuration, ready for more.
+struct Loaded(Evaluator);
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Loaded")
+    }
 }
 
-/// The configuration of a single certificate.
-#[derive(Clone, Debug)]
-pub struct PerCertificate {
-    /// The certificate.
-    pub name: CertName,
-    /// The file.
-    pub path: PathBuf,
-    /// What it sets, sorted by name.
-    pub settings: Vec<(String, String)>,
-    /// Variables that it sets and that cannot be set for one certificate.
-    pub unsupported: Vec<String>,
-    /// Why it cannot be used, if it cannot.
-    pub refused: Option<String>,
+/// Why there is no installation.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The configuration ended the run with this code, and has said why itself.
+    Ended(u8),
+    /// Something that dehydrated ends with an `ERROR:` line for.
+    Refused {
+        /// The line, without `ERROR:`.
+        message: String,
+        /// The hook that is told so.
+        told: Option<Box<Told>>,
+    },
+    /// A configuration that only bash could read, or `HYDRANT_*` variables that mean nothing.
+    Faults(Vec<Diagnostic>),
+    /// The machine did not play along.
+    Failed(Error),
+}
+
+/// A hook that is told why a run ends before it has begun.
+#[derive(Debug)]
+pub struct Told {
+    /// The hook.
+    pub hook: HookSettings,
+    /// What it sees.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where it is, if it was made from a function.
+    pub scratch: Option<tempfile::TempDir>,
+}
+
+impl LoadError {
+    fn refuse(message: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), told: None }
+    }
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }

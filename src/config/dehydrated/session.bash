@@ -26,6 +26,7 @@ __hydrant_dump() {
   __hydrant_names=$(builtin compgen -v)
   for __hydrant_name in $__hydrant_names; do
     case $__hydrant_name in
+      BASH_VERSION) ;;
       __hydrant_*|IFS|BASH_*|FUNCNAME|PIPESTATUS|LINENO|RANDOM|SRANDOM|SECONDS|EPOCH*|_) continue ;;
     esac
     if [ -n "${!__hydrant_name+set}" ]; then
