@@ -90,10 +90,14 @@ impl Chain {
         &self.fullchain
     }
 
-    /// Whether the last certificate was issued by `common_name`, compared exactly: how a preferred chain is named.
+    /// Whether the last certificate was issued by `wanted`, compared exactly: how a preferred chain is named.
+    ///
+    /// dehydrated compares with the end of a line of OpenSSL's. For an issuer that is only a common name that is all of
+    /// the line, so that `issuer=CN = X` is what people had to write; it stands for `X` here.
     #[must_use]
-    pub fn ends_at(&self, common_name: &str) -> bool {
-        self.last_issuer == common_name
+    pub fn ends_at(&self, wanted: &str) -> bool {
+        let literal = ["issuer=CN = ", "issuer=CN="].into_iter().find_map(|start| wanted.strip_prefix(start));
+        [Some(wanted), literal].contains(&Some(self.last_issuer.as_str()))
     }
 
     /// The common name of who issued the last certificate.

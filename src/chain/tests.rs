@@ -43,6 +43,10 @@ fn reads_the_leaf() {
 fn knows_where_a_chain_ends() {
     let chain = Chain::parse(FULLCHAIN).unwrap();
     assert!(chain.ends_at("Fixture root"));
+    for written_for_dehydrated in ["issuer=CN = Fixture root", "issuer=CN=Fixture root"] {
+        assert!(chain.ends_at(written_for_dehydrated));
+    }
+    assert!(!chain.ends_at("CN = Fixture root"));
     assert!(!chain.ends_at("Fixture"));
     assert!(!chain.ends_at("fixture root"));
 }

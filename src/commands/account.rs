@@ -61,7 +61,7 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
             };
             // Both keys are kept until the CA has confirmed: a run cut off in between can still sign in.
             let directory = ca.directory.as_str();
-            accounts.begin_rollover(directory, &new_key.to_pem()).await.map_err(store_error)?;
+            accounts.begin_rollover(directory, &new_key.to_file_pem()).await.map_err(store_error)?;
             match account.rollover(&new_key).await {
                 Ok(_) => accounts.finish_rollover(directory).await.map_err(store_error)?,
                 Err(error) => {

@@ -11,6 +11,7 @@ use crate::identifier::CertName;
 use crate::report::words::List;
 use crate::report::{Reporter, diagnostics};
 use crate::store::Store;
+use crate::store::atomic::Modes;
 use crate::store::files::{Accounts, FileStore};
 
 /// A command's material.
@@ -29,8 +30,13 @@ impl Gathered {
     /// Only configuration and store, for commands that read no list.
     #[must_use]
     pub fn without_list(config: Config, reporter: Rc<Reporter>) -> Self {
-        let store = FileStore::new(config.certs_dir.clone(), &config.state_dir);
-        let accounts = Accounts::new(config.accounts_dir.clone());
+        let modes = Modes::of_umask(config.umask);
+        let store = FileStore::new(config.certs_dir.clone(), &config.state_dir).with_modes(modes);
+        let accounts = match &config.account.key_file {
+            Some(key) if config.account.stays_with_key => Accounts::beside_key(key.clone()),
+            _ => Accounts::new(config.accounts_dir.clone()),
+        };
+        let accounts = accounts.with_modes(modes);
         Self { config, reporter, store, accounts, domains: Domains::default(), whole: false }
     }
 

@@ -1,16 +1,19 @@
 //! `hydrant revoke`: tells the CA that a certificate must not be trusted any more.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::account::acme_error;
 use super::gather::Gathered;
 use crate::chain::{Chain, Leaf};
 use crate::cli::hydrant::Reason;
+use crate::config::Ca;
 use crate::error::{Error, ExitCode};
 use crate::identifier::CertName;
 use crate::key::PrivateKey;
 use crate::report::Event;
 use crate::runner::{Authorities, store_error};
+use crate::store::files::{real_file, set_aside};
 use crate::store::{Lease, LeaseOutcome};
 
 /// What to revoke, and how.
@@ -46,21 +49,11 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
         Some(name) => gathered.config.certificate(name),
         None => gathered.config.everywhere(),
     };
-    let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
-    let der = &chain.leaf_der().map_err(Error::config)?;
-    let revoked = if let Some(key) = &options.key {
-        let client = authorities.client(&settings.ca).await.map_err(|error| error.to_error())?;
-        client.revoke_with_certificate_key(der, key, options.reason).await
-    } else {
-        let account = authorities.existing(&settings.ca).await.map_err(|error| error.to_error())?;
-        account.revoke(der, options.reason).await
+    let already = ask(gathered, &settings.ca, &chain, options.key.as_ref(), options.reason).await?;
+    let names = match stored {
+        Some(name) => vec![name],
+        None => in_use(gathered, None, chain.leaf()).await?,
     };
-    let already = match revoked {
-        Ok(()) => false,
-        Err(error) if error.problem().is_some_and(|problem| problem.is("alreadyRevoked")) => true,
-        Err(error) => return Err(acme_error(error)),
-    };
-    let names = in_use(gathered, stored, chain.leaf()).await?;
     for name in &names {
         renew_next(gathered, name, chain.leaf(), options.reason).await?;
     }
@@ -80,12 +73,80 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     Ok(ExitCode::Success)
 }
 
-/// The names under which a certificate is stored: that which was typed, or those that have it where a file was.
-async fn in_use(gathered: &Gathered, typed: Option<CertName>, leaf: &Leaf) -> Result<Vec<CertName>, Error> {
-    if let Some(name) = typed {
-        return Ok(vec![name]);
+/// A file whose certificate was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedFile {
+    /// The file; one link was followed.
+    pub file: PathBuf,
+    /// What it is called now.
+    pub renamed: PathBuf,
+    /// Whether it was revoked already.
+    pub already: bool,
+}
+
+/// Revokes the first certificate of a file and renames that file to `<file>-revoked`; where one refuses, nothing is
+/// renamed. The key that was named for the account (`stays_with_key`) may be the certificate's own.
+///
+/// # Errors
+/// There is no such file; it cannot be read; the CA refuses.
+pub async fn revoke_file(gathered: &Gathered, path: &Path) -> Result<RevokedFile, Error> {
+    let file = real_file(path).map_err(Error::config)?;
+    if !file.is_file() {
+        return Err(Error::config(NoFile { file }));
     }
+    let chain = super::read(&file, Chain::parse)?;
+    let account = &gathered.config.account;
+    let key = match &account.key_file {
+        Some(path) if account.stays_with_key => Some(super::read(path, PrivateKey::from_pem)?),
+        _ => None,
+    };
+    let own_key = key.filter(|key| chain.leaf().is_for_key(key.public_key_der()));
+    let ca = &gathered.config.everywhere().ca;
+    let already = ask(gathered, ca, &chain, own_key.as_ref(), None).await?;
+    for name in &in_use(gathered, name_of(gathered, &file), chain.leaf()).await? {
+        renew_next(gathered, name, chain.leaf(), None).await?;
+    }
+    let renamed = set_aside(&file).await.map_err(store_error)?;
+    Ok(RevokedFile { file, renamed, already })
+}
+
+/// The certificate in whose directory a file is.
+fn name_of(gathered: &Gathered, file: &Path) -> Option<CertName> {
+    let directory = std::fs::canonicalize(file.parent()?).ok()?;
+    let certs = std::fs::canonicalize(&gathered.config.certs_dir).ok()?;
+    directory.strip_prefix(certs).ok()?.to_str()?.parse().ok()
+}
+
+/// Asks the CA, with the certificate's own key or by the account; gives whether it was revoked already.
+async fn ask(
+    gathered: &Gathered,
+    ca: &Ca,
+    chain: &Chain,
+    own_key: Option<&PrivateKey>,
+    reason: Option<u8>,
+) -> Result<bool, Error> {
+    let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
+    let der = &chain.leaf_der().map_err(Error::config)?;
+    let revoked = if let Some(key) = own_key {
+        let client = authorities.client(ca).await.map_err(|error| error.to_error())?;
+        client.revoke_with_certificate_key(der, key, reason).await
+    } else {
+        let account = authorities.existing(ca).await.map_err(|error| error.to_error())?;
+        account.revoke(der, reason).await
+    };
+    match revoked {
+        Ok(()) => Ok(false),
+        Err(error) if error.problem().is_some_and(|problem| problem.is("alreadyRevoked")) => Ok(true),
+        Err(error) => Err(acme_error(error)),
+    }
+}
+
+/// The names under which a certificate is in use: of those with a record, and of `likely`, which may have none.
+async fn in_use(gathered: &Gathered, likely: Option<CertName>, leaf: &Leaf) -> Result<Vec<CertName>, Error> {
     let mut names = gathered.store().recorded().await.map_err(store_error)?;
+    names.extend(likely);
+    names.sort();
+    names.dedup();
     let loaded = gathered.store().load_all(&names).await.map_err(store_error)?;
     let mut is_it = loaded.iter().map(|loaded| {
         let stored = loaded.as_ref().ok().and_then(|loaded| loaded.stored.as_ref());
@@ -130,6 +191,13 @@ fn unknown(options: &RevokeOptions) -> Error {
 #[error("{name}: revoked, but another run has it in work and may go on with it")]
 struct NotNoted {
     name: CertName,
+}
+
+/// Nothing to revoke.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no certificate `{}`", file.display())]
+struct NoFile {
+    file: PathBuf,
 }
 
 /// Neither a stored certificate nor a file.

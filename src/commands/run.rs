@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use time::OffsetDateTime;
 
+use super::cleanup;
 use super::gather::Gathered;
 use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
@@ -35,6 +36,15 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     }
     let mut summary = carry_out(gathered, options).await?;
     summary.refused = gathered.refused();
+    if gathered.is_whole() && !gathered.config.dry_run && summary.interrupted.is_none() {
+        let cleanup = cleanup::tidy(gathered, gathered.config.auto_cleanup).await?;
+        for tidied in &cleanup.done {
+            gathered.reporter.event(&Event::Notice(&tidied.to_string()));
+        }
+        if !cleanup::tell_of_the_rest(gathered, cleanup) {
+            summary.problems.push("not all superseded files could be tidied away".to_owned());
+        }
+    }
     let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence());
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));

@@ -90,6 +90,12 @@ impl PrivateKey {
         Some(pem::encode("EC PRIVATE KEY", der.as_ref()).into())
     }
 
+    /// The key as dehydrated leaves it in files, by way of OpenSSL 3: SEC1 for ECDSA, PKCS#8 for RSA.
+    #[must_use]
+    pub fn to_file_pem(&self) -> Secret {
+        self.to_sec1_pem().unwrap_or_else(|| self.to_pem())
+    }
+
     /// The kind of this key.
     #[must_use]
     pub fn key_type(&self) -> KeyType {

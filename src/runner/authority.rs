@@ -103,7 +103,24 @@ impl<'a> Authorities<'a> {
         Ok(self.stored_account(ca, &client).await?)
     }
 
+    /// Refuses a CA whose account was deactivated: nothing at all is done there any more.
+    ///
+    /// # Errors
+    /// It was deactivated, or that cannot be looked up.
+    pub async fn require_active(&self, ca: &Ca) -> Result<(), Unavailable> {
+        Ok(self.refuse_deactivated(ca).await?)
+    }
+
+    async fn refuse_deactivated(&self, ca: &Ca) -> Result<(), AuthorityError> {
+        let directory = ca.directory.as_str();
+        match self.accounts.is_deactivated(directory).await? {
+            true => Err(AuthorityError::Deactivated { ca: directory.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
     async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
+        self.refuse_deactivated(ca).await?;
         let stored = self.accounts.load(ca.directory.as_str()).await?;
         let unknown = || AuthorityError::NoAccount { ca: ca.directory.to_string() };
         let stored = stored.ok_or_else(unknown)?;
@@ -111,7 +128,9 @@ impl<'a> Authorities<'a> {
             return Ok(account);
         }
         let key = PrivateKey::from_pem(stored.key_pem.expose())?;
-        Ok(Account::find(client, &key).await?.ok_or_else(unknown)?.account)
+        let found = Account::find(client, &key).await?.ok_or_else(unknown)?;
+        self.complete(ca.directory.as_str(), &stored, &found).await?;
+        Ok(found.account)
     }
 
     /// Calls `request_failure` for every answer that ended an attempt at this certificate since the last time, or at
@@ -206,6 +225,7 @@ impl<'a> Authorities<'a> {
     }
 
     async fn sign_in(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
+        self.refuse_deactivated(ca).await?;
         let stored = self.accounts.load(ca.directory.as_str()).await?;
         if let Some(stored) = &stored
             && let Some(account) = self.signed_in(ca, client, stored).await?
@@ -224,9 +244,6 @@ impl<'a> Authorities<'a> {
         stored: &StoredAccount,
     ) -> Result<Option<Account>, AuthorityError> {
         let directory = ca.directory.as_str();
-        if stored.deactivated {
-            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
-        }
         if let Some(next) = &stored.next_key_pem {
             let next = PrivateKey::from_pem(next.expose())?;
             if let Some(found) = Account::find(client, &next).await? {
@@ -249,13 +266,11 @@ impl<'a> Authorities<'a> {
         stored: Option<StoredAccount>,
     ) -> Result<Registration, AuthorityError> {
         let directory = ca.directory.as_str();
-        if stored.as_ref().is_some_and(|stored| stored.deactivated) {
-            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
-        }
+        self.refuse_deactivated(ca).await?;
         if let Some(stored) = stored {
             let key = PrivateKey::from_pem(stored.key_pem.expose())?;
             if let Some(found) = Account::find(client, &key).await? {
-                self.save(directory, &found).await?;
+                self.complete(directory, &stored, &found).await?;
                 return Ok(found);
             }
             return self.create(ca, client, key).await;
@@ -274,7 +289,7 @@ impl<'a> Authorities<'a> {
             made.map_err(|_| AuthorityError::Stopped)??
         };
         // Of two first runs at once one wins, and both go on with its key.
-        let key_pem = self.accounts.adopt_key(directory, &made.to_pem()).await?;
+        let key_pem = self.accounts.adopt_key(directory, &made.to_file_pem()).await?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
@@ -313,6 +328,23 @@ impl<'a> Authorities<'a> {
             self.reporter.event(&Event::AccountCreated { ca: directory, url });
         }
         Ok(registration)
+    }
+
+    /// Stores what is missing of an account that the CA knows; what it said when it made it stays.
+    async fn complete(
+        &self,
+        directory: &str,
+        stored: &StoredAccount,
+        found: &Registration,
+    ) -> Result<(), AuthorityError> {
+        if stored.registration.is_none() {
+            return self.save(directory, found).await;
+        }
+        let url = found.account.url().as_str();
+        if stored.url.as_deref() != Some(url) {
+            self.accounts.save_url(directory, url).await?;
+        }
+        Ok(())
     }
 
     async fn save(&self, directory: &str, registration: &Registration) -> Result<(), AuthorityError> {

@@ -66,7 +66,7 @@ pub fn facts<'a>(
         names,
         challenge: settings.challenge.as_str(),
         key_algo: settings.key_type.algorithm(),
-        key_rollover: false,
+        key_rollover: settings.key_rollover,
         ca: settings.ca.directory.as_str(),
         webroot: settings.webroot.as_deref(),
         owner: settings.owner.as_deref(),

@@ -17,6 +17,32 @@ pub const DIRECTORY_MODE: u32 = 0o700;
 /// The mode of files, unless somebody else has to read them.
 pub const FILE_MODE: u32 = 0o600;
 
+/// Who may read what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes {
+    /// The mode of directories.
+    pub directory: u32,
+    /// The mode of files.
+    pub file: u32,
+}
+
+impl Modes {
+    /// Nobody but the owner.
+    pub const PRIVATE: Self = Self { directory: DIRECTORY_MODE, file: FILE_MODE };
+
+    /// Whoever this umask lets: a person sets one so that a group can read certificates.
+    #[must_use]
+    pub fn of_umask(umask: u32) -> Self {
+        Self { directory: 0o777 & !umask, file: 0o666 & !umask }
+    }
+}
+
+impl Default for Modes {
+    fn default() -> Self {
+        Self::PRIVATE
+    }
+}
+
 const TEMPORARY_PREFIX: &str = ".hydrant-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
@@ -68,6 +94,22 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool, FileError
     }
 }
 
+/// Makes a file that nobody has made before, not even as a link. Not durable: what it stands for ends with the process.
+///
+/// # Errors
+///
+/// When something has that name, or it cannot be made.
+pub fn create_exclusively(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = made.map_err(FileError::at("create", path))?;
+    let written = file.set_permissions(Permissions::from_mode(mode)).and_then(|()| file.write_all(bytes));
+    if written.is_err() {
+        // It is ours, and of no use.
+        let _ = fs::remove_file(path);
+    }
+    written.map_err(FileError::at("write", path))
+}
+
 /// Writes several files of one directory. None appears before the content of all is durable.
 ///
 /// # Errors
@@ -114,14 +156,23 @@ pub fn link_all(directory: &Path, links: &[(&str, &str)]) -> Result<(), FileErro
 ///
 /// When it could not be created or made durable.
 pub fn create_directory(path: &Path) -> Result<(), FileError> {
+    create_directory_as(path, DIRECTORY_MODE)
+}
+
+/// [`create_directory`] with another mode.
+///
+/// # Errors
+///
+/// As [`create_directory`].
+pub fn create_directory_as(path: &Path, mode: u32) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
     let above = parent(path);
-    create_directory(above)?;
+    create_directory_as(above, mode)?;
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
         Ok(()) => {
-            fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+            fs::set_permissions(path, Permissions::from_mode(mode))
                 .map_err(FileError::at("set the mode of", path))?;
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
@@ -263,7 +314,7 @@ fn sync_directory(directory: &Path) -> Result<(), FileError> {
 }
 
 /// The directory of a path; that of a bare name is the current one.
-fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),

@@ -6,6 +6,7 @@
 
 pub mod atomic;
 pub mod files;
+pub mod lockfile;
 pub mod transient;
 
 mod lease;
@@ -98,6 +99,16 @@ pub trait Leased {
 
     /// The private key in use, PEM.
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>>;
+
+    /// The private key that was made ready for the next issue, PEM. A store without a place for it has none.
+    fn next_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Replaces the key that is ready for the next issue, or removes it.
+    fn save_next_key<'a>(&'a mut self, _key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// What is known about a certificate.

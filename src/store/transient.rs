@@ -163,6 +163,10 @@ impl Leased for Transient {
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
         self.lease.existing_key()
     }
+
+    fn next_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
+        self.lease.next_key()
+    }
 }
 
 /// Without the unfinished work of real runs: that is not for a rehearsal to finish.

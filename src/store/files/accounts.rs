@@ -6,8 +6,12 @@
 //!   account_id.json           {"url":"<account URL>"}
 //!   registration_info.json    the CA's answer to newAccount, as it came
 //!   deactivated               empty; there once the account was deactivated
+//!   registration_info-<t>.json  an earlier answer, where a later one differed
+//!   account_key.new.pem       hydrant's own: the key of an account that the CA has not made yet
 //!   account_key.next.pem      hydrant's own: the key of a rollover that the CA has not confirmed yet
 //! ```
+//!
+//! Or all beside one key file, `KEY`: `KEY_id.json`, `KEY.json`, and so on.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,18 +25,35 @@ use serde_json::{Value, json};
 use super::blocking;
 use crate::key::Secret;
 use crate::store::StoreError;
-use crate::store::atomic::{self, FILE_MODE, FileError};
-
-const KEY: &str = "account_key.pem";
-const NEXT_KEY: &str = "account_key.next.pem";
-const URL: &str = "account_id.json";
-const REGISTRATION: &str = "registration_info.json";
-const DEACTIVATED: &str = "deactivated";
+use crate::store::atomic::{self, FileError, Modes};
 
 /// The accounts below one directory. Every method blocks on the disk in a thread of its own.
 #[derive(Clone, Debug)]
 pub struct Accounts {
+    place: Place,
+    modes: Modes,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// One account for each CA, below this directory.
+    Below(PathBuf),
+    /// One account, whatever the CA, beside its key.
+    Beside(PathBuf),
+}
+
+/// The files of one account.
+struct Files {
     directory: PathBuf,
+    key: PathBuf,
+    new_key: PathBuf,
+    next_key: PathBuf,
+    url: PathBuf,
+    registration: PathBuf,
+    deactivated: PathBuf,
+    /// Whether the key is a person's own: it is never made or moved, and has to be there.
+    own_key: bool,
+    modes: Modes,
 }
 
 /// An account as it is stored.
@@ -54,13 +75,76 @@ impl Accounts {
     /// `directory` is dehydrated's ACCOUNTDIR. It does not have to exist.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { place: Place::Below(directory), modes: Modes::PRIVATE }
+    }
+
+    /// The account of this key alone, with its data beside it: dehydrated's `--privkey`.
+    #[must_use]
+    pub fn beside_key(key: PathBuf) -> Self {
+        Self { place: Place::Beside(key), modes: Modes::PRIVATE }
+    }
+
+    /// The same with other modes for what is created.
+    #[must_use]
+    pub fn with_modes(self, modes: Modes) -> Self {
+        Self { modes, ..self }
     }
 
     /// The directory of the account at the CA with this directory URL. May be a link.
     #[must_use]
     pub fn directory(&self, ca: &str) -> PathBuf {
-        self.directory.join(BASE64_URL_SAFE_NO_PAD.encode(format!("{ca}\n")))
+        self.files(ca).directory
+    }
+
+    /// The directory of all accounts, where there is one.
+    pub(super) fn below(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Below(directory) => Some(directory),
+            Place::Beside(_) => None,
+        }
+    }
+
+    /// The modes of what is created.
+    pub(super) fn modes(&self) -> Modes {
+        self.modes
+    }
+
+    fn files(&self, ca: &str) -> Files {
+        let modes = self.modes;
+        match &self.place {
+            Place::Below(directory) => {
+                let directory = directory.join(BASE64_URL_SAFE_NO_PAD.encode(format!("{ca}\n")));
+                Files {
+                    key: directory.join("account_key.pem"),
+                    new_key: directory.join("account_key.new.pem"),
+                    next_key: directory.join("account_key.next.pem"),
+                    url: directory.join("account_id.json"),
+                    registration: directory.join("registration_info.json"),
+                    deactivated: directory.join("deactivated"),
+                    directory,
+                    own_key: false,
+                    modes,
+                }
+            }
+            Place::Beside(key) => {
+                let beside = |suffix: &str| {
+                    let mut path = key.clone().into_os_string();
+                    path.push(suffix);
+                    PathBuf::from(path)
+                };
+                Files {
+                    directory: atomic::parent(key).to_owned(),
+                    key: key.clone(),
+                    new_key: beside(".new"),
+                    next_key: beside(".next"),
+                    url: beside("_id.json"),
+                    registration: beside(".json"),
+                    deactivated: beside("_deactivated"),
+                    own_key: true,
+                    modes,
+                }
+            }
+        }
     }
 
     /// The account at a CA.
@@ -69,41 +153,53 @@ impl Accounts {
     ///
     /// When a file is there and cannot be read.
     pub async fn load(&self, ca: &str) -> Result<Option<StoredAccount>, StoreError> {
-        let directory = self.directory(ca);
-        blocking(move || load(&directory)).await
+        let files = self.files(ca);
+        blocking(move || files.load()).await
+    }
+
+    /// Whether the account at a CA was deactivated.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be looked up.
+    pub async fn is_deactivated(&self, ca: &str) -> Result<bool, StoreError> {
+        let path = self.files(ca).deactivated;
+        blocking(move || Ok(path.try_exists().map_err(FileError::at("look up", &path))?)).await
     }
 
     /// Stores a new account's key before the CA is asked, unless there is one: gives the key to use. Of several runs
     /// that find no account at once, all get the key of one, and so make one account.
     ///
+    /// It takes its place with [`Accounts::save_url`], so that nothing looks registered while the CA has not agreed.
+    ///
     /// # Errors
     ///
     /// When it could not be made durable.
     pub async fn adopt_key(&self, ca: &str, key: &Secret) -> Result<Secret, StoreError> {
-        let (directory, key) = (self.directory(ca), key.clone());
+        let (files, key) = (self.files(ca), key.clone());
         blocking(move || {
-            let _alone = enter(&directory)?;
-            let path = directory.join(KEY);
-            if atomic::write_new(&path, key.expose().as_bytes(), FILE_MODE)? {
-                return Ok(key);
+            let _alone = files.enter()?;
+            if let Some(found) = files.read_key()? {
+                return Ok(found);
             }
-            let winner = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
-            Ok(Secret::new(winner))
+            atomic::write(&files.new_key, key.expose().as_bytes(), files.modes.file)?;
+            Ok(key)
         })
         .await
     }
 
-    /// Stores the account's URL.
+    /// Stores the account's URL. A new account is one from now on.
     ///
     /// # Errors
     ///
     /// When it could not be made durable.
     pub async fn save_url(&self, ca: &str, url: &str) -> Result<(), StoreError> {
-        let directory = self.directory(ca);
+        let files = self.files(ca);
         let text = format!("{}\n", json!({ "url": url }));
         blocking(move || {
-            let _alone = enter(&directory)?;
-            Ok(atomic::write(&directory.join(URL), text.as_bytes(), FILE_MODE)?)
+            let _alone = files.enter()?;
+            atomic::write(&files.url, text.as_bytes(), files.modes.file)?;
+            files.settle()
         })
         .await
     }
@@ -115,19 +211,20 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn save_registration(&self, ca: &str, body: &str, now: i64) -> Result<(), StoreError> {
-        let (directory, body) = (self.directory(ca), body.to_owned());
+        let (files, body) = (self.files(ca), body.to_owned());
         blocking(move || {
-            let _alone = enter(&directory)?;
-            let path = directory.join(REGISTRATION);
-            match read(&path)? {
+            let _alone = files.enter()?;
+            let path = &files.registration;
+            match read(path)? {
                 Some(old) if old == body => return Ok(()),
                 Some(old) if !old.is_empty() => {
-                    let backup = directory.join(format!("registration_info-{now}.json"));
-                    atomic::write(&backup, old.as_bytes(), FILE_MODE)?;
+                    let mut backup = path.with_extension("").into_os_string();
+                    backup.push(format!("-{now}.json"));
+                    atomic::write(Path::new(&backup), old.as_bytes(), files.modes.file)?;
                 }
                 _ => {}
             }
-            Ok(atomic::write(&path, body.as_bytes(), FILE_MODE)?)
+            Ok(atomic::write(path, body.as_bytes(), files.modes.file)?)
         })
         .await
     }
@@ -138,10 +235,10 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn mark_deactivated(&self, ca: &str) -> Result<(), StoreError> {
-        let directory = self.directory(ca);
+        let files = self.files(ca);
         blocking(move || {
-            let _alone = enter(&directory)?;
-            Ok(atomic::write(&directory.join(DEACTIVATED), b"", FILE_MODE)?)
+            let _alone = files.enter()?;
+            Ok(atomic::write(&files.deactivated, b"", files.modes.file)?)
         })
         .await
     }
@@ -153,14 +250,14 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn begin_rollover(&self, ca: &str, next: &Secret) -> Result<Secret, StoreError> {
-        let (directory, next) = (self.directory(ca), next.clone());
+        let (files, next) = (self.files(ca), next.clone());
         blocking(move || {
-            let _alone = enter(&directory)?;
-            let path = directory.join(NEXT_KEY);
-            if atomic::write_new(&path, next.expose().as_bytes(), FILE_MODE)? {
+            let _alone = files.enter()?;
+            let path = &files.next_key;
+            if atomic::write_new(path, next.expose().as_bytes(), files.modes.file)? {
                 return Ok(next);
             }
-            let earlier = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
+            let earlier = fs::read_to_string(path).map_err(FileError::at("read", path))?;
             Ok(Secret::new(earlier))
         })
         .await
@@ -172,8 +269,8 @@ impl Accounts {
     ///
     /// When it could not be made durable.
     pub async fn finish_rollover(&self, ca: &str) -> Result<(), StoreError> {
-        let directory = self.directory(ca);
-        blocking(move || Ok(atomic::rename(&directory.join(NEXT_KEY), &directory.join(KEY))?)).await
+        let files = self.files(ca);
+        blocking(move || Ok(atomic::rename(&files.next_key, &files.key)?)).await
     }
 
     /// The CA refused the next key: it is forgotten.
@@ -182,20 +279,21 @@ impl Accounts {
     ///
     /// When it could not be removed.
     pub async fn abandon_rollover(&self, ca: &str) -> Result<(), StoreError> {
-        let path = self.directory(ca).join(NEXT_KEY);
+        let path = self.files(ca).next_key;
         blocking(move || Ok(atomic::remove(&path).map(|_| ())?)).await
     }
 
     /// Removes temporary files that killed runs left, if they are at least so old; gives their number. Blocks.
     pub(crate) fn sweep(&self, age: Duration) -> Result<usize, FileError> {
-        let entries = match fs::read_dir(&self.directory) {
+        let Place::Below(directory) = &self.place else { return Ok(0) };
+        let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(FileError::new("read", &self.directory, error)),
+            Err(error) => return Err(FileError::new("read", directory, error)),
         };
         let mut removed = 0;
         for entry in entries {
-            let path = entry.map_err(FileError::at("read", &self.directory))?.path();
+            let path = entry.map_err(FileError::at("read", directory))?.path();
             if path.is_dir() {
                 removed += atomic::sweep(&path, age)?;
             }
@@ -204,28 +302,56 @@ impl Accounts {
     }
 }
 
-/// Makes sure that an account's directory is there and that nobody else writes in it as long as what this gives is
-/// held. Removes what killed runs left, which may hold a key.
-fn enter(directory: &Path) -> Result<Option<File>, FileError> {
-    atomic::create_directory(directory)?;
-    let alone = atomic::lock_directory(directory)?;
-    if alone.is_some() {
-        atomic::sweep(directory, Duration::ZERO)?;
+impl Files {
+    /// Makes sure that an account's directory is there and that nobody else writes in it as long as what this gives is
+    /// held. Removes what killed runs left, which may hold a key.
+    fn enter(&self) -> Result<Option<File>, FileError> {
+        atomic::create_directory_as(&self.directory, self.modes.directory)?;
+        let alone = atomic::lock_directory(&self.directory)?;
+        if alone.is_some() {
+            atomic::sweep(&self.directory, Duration::ZERO)?;
+        }
+        Ok(alone)
     }
-    Ok(alone)
-}
 
-fn load(directory: &Path) -> Result<Option<StoredAccount>, StoreError> {
-    let Some(key) = read(&directory.join(KEY))? else { return Ok(None) };
-    let deactivated = directory.join(DEACTIVATED);
-    let account = StoredAccount {
-        key_pem: Secret::new(key),
-        next_key_pem: read(&directory.join(NEXT_KEY))?.map(Secret::new),
-        url: read(&directory.join(URL))?.as_deref().and_then(account_url),
-        registration: read(&directory.join(REGISTRATION))?.filter(|body| !body.is_empty()),
-        deactivated: deactivated.try_exists().map_err(FileError::at("look up", &deactivated))?,
-    };
-    Ok(Some(account))
+    /// The account's key, or that of an account to be.
+    fn read_key(&self) -> Result<Option<Secret>, FileError> {
+        if self.own_key {
+            let key = fs::read_to_string(&self.key).map_err(FileError::at("read", &self.key))?;
+            return Ok(Some(Secret::new(key)));
+        }
+        let key = match read(&self.key)? {
+            None => read(&self.new_key)?,
+            found => found,
+        };
+        Ok(key.map(Secret::new))
+    }
+
+    fn load(&self) -> Result<Option<StoredAccount>, StoreError> {
+        let Some(key_pem) = self.read_key()? else { return Ok(None) };
+        let deactivated = &self.deactivated;
+        let account = StoredAccount {
+            key_pem,
+            next_key_pem: read(&self.next_key)?.map(Secret::new),
+            url: read(&self.url)?.as_deref().and_then(account_url),
+            registration: read(&self.registration)?.filter(|body| !body.is_empty()),
+            deactivated: deactivated.try_exists().map_err(FileError::at("look up", deactivated))?,
+        };
+        Ok(Some(account))
+    }
+
+    /// The key of an account that was made is its key.
+    fn settle(&self) -> Result<(), StoreError> {
+        let exists = |path: &Path| path.try_exists().map_err(FileError::at("look up", path));
+        if !self.own_key && exists(&self.new_key)? {
+            if exists(&self.key)? {
+                atomic::remove(&self.new_key)?;
+            } else {
+                atomic::rename(&self.new_key, &self.key)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The URL in `account_id.json`. One that cannot be read is as good as none: the CA gives it again for the key.
@@ -243,117 +369,4 @@ fn read(path: &Path) -> Result<Option<String>, FileError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    const CA: &str = "https://acme-v02.api.letsencrypt.org/directory";
-    const ID: &str = "aHR0cHM6Ly9hY21lLXYwMi5hcGkubGV0c2VuY3J5cHQub3JnL2RpcmVjdG9yeQo";
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    #[tokio::test]
-    async fn keeps_an_account_where_dehydrated_does() {
-        let base = tempfile::tempdir().unwrap();
-        let directory = base.path().join("accounts");
-        let accounts = Accounts::new(directory.clone());
-        assert!(accounts.load(CA).await.unwrap().is_none());
-        assert!(!directory.exists(), "reading created something");
-
-        let key = Secret::new("KEY\n");
-        assert_eq!(accounts.adopt_key(CA, &key).await.unwrap(), key);
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!((account.key_pem, account.url, account.registration), (key, None, None));
-
-        accounts.save_registration(CA, r#"{"status":"valid"}"#, 17).await.unwrap();
-        accounts.save_url(CA, "https://ca.example/acct/1").await.unwrap();
-        let read = |file: &str| fs::read_to_string(directory.join(ID).join(file)).unwrap();
-        assert_eq!(read("account_key.pem"), "KEY\n");
-        assert_eq!(read("account_id.json"), "{\"url\":\"https://ca.example/acct/1\"}\n");
-        assert_eq!(read("registration_info.json"), r#"{"status":"valid"}"#);
-        assert_eq!((mode(&directory), mode(&directory.join(ID))), (0o700, 0o700));
-        for entry in fs::read_dir(directory.join(ID)).unwrap() {
-            assert_eq!(mode(&entry.unwrap().path()), 0o600);
-        }
-
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!(account.url.as_deref(), Some("https://ca.example/acct/1"));
-        assert!(!account.deactivated);
-        accounts.mark_deactivated(CA).await.unwrap();
-        assert!(accounts.load(CA).await.unwrap().unwrap().deactivated);
-        assert_eq!(read("deactivated"), "");
-    }
-
-    #[tokio::test]
-    async fn first_runs_at_once_agree_on_one_key() {
-        let base = tempfile::tempdir().unwrap();
-        let accounts = Accounts::new(base.path().join("accounts"));
-        let keys: Vec<_> = (0..10).map(|run| Secret::new(format!("KEY {run}"))).collect();
-        let runs = keys.iter().map(|key| accounts.adopt_key(CA, key));
-        let adopted = futures_util::future::try_join_all(runs).await.unwrap();
-        let stored = accounts.load(CA).await.unwrap().unwrap().key_pem;
-        assert!(adopted.iter().all(|key| *key == stored));
-        assert_eq!(fs::read_dir(accounts.directory(CA)).unwrap().count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_rollover_loses_neither_key() {
-        let base = tempfile::tempdir().unwrap();
-        let accounts = Accounts::new(base.path().to_owned());
-        let [old, new, newer] = ["OLD", "NEW", "NEWER"].map(Secret::new);
-        accounts.adopt_key(CA, &old).await.unwrap();
-        assert_eq!(accounts.begin_rollover(CA, &new).await.unwrap(), new);
-        // Cut short here, and begun again by another run.
-        assert_eq!(accounts.begin_rollover(CA, &newer).await.unwrap(), new);
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!((account.key_pem, account.next_key_pem), (old.clone(), Some(new.clone())));
-        accounts.finish_rollover(CA).await.unwrap();
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!((account.key_pem, account.next_key_pem), (new.clone(), None));
-
-        accounts.begin_rollover(CA, &newer).await.unwrap();
-        accounts.abandon_rollover(CA).await.unwrap();
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!((account.key_pem, account.next_key_pem), (new, None));
-    }
-
-    #[tokio::test]
-    async fn what_the_ca_said_before_is_backed_up_when_it_differs() {
-        let base = tempfile::tempdir().unwrap();
-        let accounts = Accounts::new(base.path().to_owned());
-        accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
-        for (body, now) in [("{\"a\":1}", 1), ("{\"a\":1}", 2), ("{\"a\":2}", 3)] {
-            accounts.save_registration(CA, body, now).await.unwrap();
-        }
-        let directory = accounts.directory(CA);
-        assert_eq!(fs::read_to_string(directory.join("registration_info-3.json")).unwrap(), "{\"a\":1}");
-        assert!(!directory.join("registration_info-2.json").exists());
-        assert_eq!(accounts.load(CA).await.unwrap().unwrap().registration.as_deref(), Some("{\"a\":2}"));
-    }
-
-    #[tokio::test]
-    async fn a_refused_registration_does_not_look_registered() {
-        let base = tempfile::tempdir().unwrap();
-        let accounts = Accounts::new(base.path().to_owned());
-        accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
-        for left_by_dehydrated in ["registration_info.json", "account_id.json"] {
-            fs::write(accounts.directory(CA).join(left_by_dehydrated), "").unwrap();
-        }
-        let account = accounts.load(CA).await.unwrap().unwrap();
-        assert_eq!((account.url, account.registration), (None, None));
-    }
-
-    #[tokio::test]
-    async fn follows_a_link_to_the_directory_of_an_older_ca() {
-        let base = tempfile::tempdir().unwrap();
-        let accounts = Accounts::new(base.path().to_owned());
-        fs::create_dir(base.path().join("old")).unwrap();
-        symlink("old", accounts.directory(CA)).unwrap();
-        accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
-        assert_eq!(fs::read_to_string(base.path().join("old/account_key.pem")).unwrap(), "KEY");
-        assert!(accounts.load(CA).await.unwrap().is_some());
-    }
-}
+mod tests;

@@ -44,6 +44,9 @@ impl Kind {
     }
 }
 
+/// dehydrated's name of the key that is ready for the next issue.
+pub(crate) const NEXT_KEY: &str = "privkey.roll.pem";
+
 /// `cert.pem` → `cert`, `pem`.
 pub(crate) fn split(link: &str) -> (&str, &str) {
     link.rsplit_once('.').unwrap_or((link, ""))

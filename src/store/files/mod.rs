@@ -9,9 +9,12 @@
 //! Removing `.hydrant` loses no certificate.
 
 mod accounts;
+mod adoption;
+mod cleanup;
 pub(crate) mod layout;
 pub(crate) mod lease;
 mod read;
+mod revocation;
 mod set;
 
 use std::num::NonZero;
@@ -19,21 +22,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::atomic::{self, FileError};
+use super::atomic::{self, FileError, Modes};
 use super::{LeaseOutcome, Leased, LoadResult, Loaded, Paths, Pending, Store, StoreError};
 use crate::chain::Chain;
 use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, Staged};
 pub use accounts::{Accounts, StoredAccount};
+pub use adoption::Adopted;
+pub use cleanup::{Cleanup, Superseded, Tidied, cleanup};
 use lease::{Held, Outcome};
 use read::Reader;
+pub use revocation::{real_file, set_aside};
 
 /// Certificates in a directory of directories.
 #[derive(Clone, Debug)]
 pub struct FileStore {
     certs: PathBuf,
     records: PathBuf,
+    modes: Modes,
 }
 
 impl FileStore {
@@ -41,7 +48,18 @@ impl FileStore {
     /// created when something is written.
     #[must_use]
     pub fn new(certs: PathBuf, state: &Path) -> Self {
-        Self { certs, records: state.join("certificates") }
+        Self { certs, records: state.join("certificates"), modes: Modes::PRIVATE }
+    }
+
+    /// The same with other modes for what is created below CERTDIR. Records stay private: they may hold keys.
+    #[must_use]
+    pub fn with_modes(self, modes: Modes) -> Self {
+        Self { modes, ..self }
+    }
+
+    /// The modes of what is created below CERTDIR.
+    pub(crate) fn modes(&self) -> Modes {
+        self.modes
     }
 
     /// CERTDIR.
@@ -65,7 +83,7 @@ impl FileStore {
         let record = held.record()?;
         let (stored, damage) = held.reader()?.stored(name)?;
         let loaded = Loaded::new(stored, damage, record);
-        Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), loaded })))
+        Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), modes: self.modes, loaded })))
     }
 }
 
@@ -101,9 +119,9 @@ impl Store for FileStore {
     }
 
     fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
-        let dir = self.certs.join(name.as_str());
+        let (dir, modes) = (self.certs.join(name.as_str()), self.modes);
         Box::pin(blocking(move || {
-            atomic::create_directory(&dir)?;
+            atomic::create_directory_as(&dir, modes.directory)?;
             Ok(layout::in_use(dir))
         }))
     }
@@ -171,6 +189,7 @@ enum Attempt {
 /// A certificate whose lock we have.
 struct FileLease {
     held: Arc<Held>,
+    modes: Modes,
     loaded: Loaded,
 }
 
@@ -199,9 +218,9 @@ impl Leased for FileLease {
         csr: &'a str,
         chain: &'a Chain,
     ) -> Pending<'a, Result<Paths, StoreError>> {
-        let held = Arc::clone(&self.held);
+        let (held, modes) = (Arc::clone(&self.held), self.modes);
         let (key, csr, chain) = (key.clone(), csr.to_owned(), chain.clone());
-        Box::pin(blocking(move || Ok(set::stage(&held.dir(), timestamp, &key, &csr, &chain)?)))
+        Box::pin(blocking(move || Ok(set::stage(&held.dir(), modes, timestamp, &key, &csr, &chain)?)))
     }
 
     fn staged<'a>(&'a mut self, staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>> {
@@ -228,6 +247,16 @@ impl Leased for FileLease {
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
         let dir = self.held.dir();
         Box::pin(blocking(move || Ok(set::key(&dir)?)))
+    }
+
+    fn next_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
+        let dir = self.held.dir();
+        Box::pin(blocking(move || Ok(set::next_key(&dir)?)))
+    }
+
+    fn save_next_key<'a>(&'a mut self, key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
+        let (dir, modes, key) = (self.held.dir(), self.modes, key.cloned());
+        Box::pin(blocking(move || Ok(set::save_next_key(&dir, modes, key.as_ref())?)))
     }
 }
 

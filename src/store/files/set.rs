@@ -8,7 +8,7 @@ use super::layout::{self, Kind};
 use crate::chain::Chain;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, KeySource};
-use crate::store::atomic::{self, FILE_MODE, FileError};
+use crate::store::atomic::{self, FileError, Modes};
 use crate::store::{Paths, StoreError};
 
 /// A timestamp that is later than those of all files in `dir`, and not before `now`.
@@ -33,12 +33,13 @@ pub(crate) fn fresh_timestamp(dir: &Path, now: i64) -> Result<u64, FileError> {
 /// Makes the files durable, and gives the paths for `sync_cert`.
 pub(crate) fn stage(
     dir: &Path,
+    modes: Modes,
     timestamp: u64,
     key: &CertificateKey,
     csr: &str,
     chain: &Chain,
 ) -> Result<Paths, FileError> {
-    atomic::create_directory(dir)?;
+    atomic::create_directory_as(dir, modes.directory)?;
     let mut contents = vec![
         (Kind::Csr, csr),
         (Kind::Cert, chain.cert_pem()),
@@ -51,7 +52,7 @@ pub(crate) fn stage(
     let names: Vec<String> = contents.iter().map(|(kind, _)| kind.file(timestamp)).collect();
     let files: Vec<_> =
         names.iter().map(String::as_str).zip(contents.iter().map(|(_, text)| text.as_bytes())).collect();
-    atomic::write_all(dir, &files, FILE_MODE)?;
+    atomic::write_all(dir, &files, modes.file)?;
     Ok(staged_paths(dir, timestamp, key.source()))
 }
 
@@ -98,11 +99,28 @@ pub(crate) fn switch(dir: &Path, timestamp: u64) -> Result<(), StoreError> {
 
 /// The private key in use.
 pub(crate) fn key(dir: &Path) -> Result<Option<Secret>, FileError> {
-    let path = dir.join(Kind::Key.link());
-    match fs::read_to_string(&path) {
+    read_key(&dir.join(Kind::Key.link()))
+}
+
+/// The key that is ready for the next issue.
+pub(crate) fn next_key(dir: &Path) -> Result<Option<Secret>, FileError> {
+    read_key(&dir.join(layout::NEXT_KEY))
+}
+
+/// Replaces the key that is ready for the next issue, or removes it.
+pub(crate) fn save_next_key(dir: &Path, modes: Modes, key: Option<&Secret>) -> Result<(), FileError> {
+    let path = dir.join(layout::NEXT_KEY);
+    match key {
+        Some(key) => atomic::write(&path, key.expose().as_bytes(), modes.file),
+        None => atomic::remove(&path).map(|_| ()),
+    }
+}
+
+fn read_key(path: &Path) -> Result<Option<Secret>, FileError> {
+    match fs::read_to_string(path) {
         Ok(pem) => Ok(Some(Secret::new(pem))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError::new("read", &path, error)),
+        Err(error) => Err(FileError::new("read", path, error)),
     }
 }
 
