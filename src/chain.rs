@@ -41,7 +41,7 @@ impl Chain {
             if block.label != CERTIFICATE {
                 return Err(ChainError::ForeignBlock { label: block.label.to_owned() });
             }
-            let der = block.der()?;
+            let der = block.public_der()?;
             let certificate = certificate(&der)?;
             last_issuer = common_name(certificate.issuer());
             for line in pem[block.range.clone()].lines() {
@@ -69,7 +69,7 @@ impl Chain {
     /// Never for a chain that was read: the leaf was decoded then.
     pub fn leaf_der(&self) -> Result<Vec<u8>, ChainError> {
         let block = pem::blocks(self.cert_pem().as_bytes()).next().ok_or(ChainError::Empty)??;
-        Ok(block.der()?.to_vec())
+        Ok(block.public_der()?)
     }
 
     /// The leaf as PEM: `cert.pem`.
@@ -173,7 +173,7 @@ impl Leaf {
         if block.label != CERTIFICATE {
             return Err(ChainError::ForeignBlock { label: block.label.to_owned() });
         }
-        let der = block.der()?;
+        let der = block.public_der()?;
         Ok(Self::new(&der, &certificate(&der)?))
     }
 

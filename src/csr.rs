@@ -75,7 +75,7 @@ impl Csr {
             let block = block?;
             // The second label is of the time before RFC 7468, and still written by some tools.
             if matches!(block.label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
-                return Self::from_der(&block.der()?);
+                return Self::from_der(&block.public_der()?);
             }
         }
         Err(CsrError::NotFound)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// One `-----BEGIN …-----` to its `-----END …-----`.
 #[derive(Debug)]
@@ -27,12 +27,26 @@ impl Block<'_> {
 
     /// The bytes it stands for; wiped when dropped, since they may be a key.
     pub(crate) fn der(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
-        let mut base64 = self.body.to_vec();
-        base64.retain(|byte| !byte.is_ascii_whitespace());
-        let decoded = STANDARD.decode(&base64);
-        base64.zeroize();
-        decoded.map(Zeroizing::new).map_err(|_| PemError::NotBase64)
+        decode(&Zeroizing::new(self.base64())).map(Zeroizing::new)
     }
+
+    /// The same for what anybody may read: of hundreds of certificates, wiping is what takes longest.
+    pub(crate) fn public_der(&self) -> Result<Vec<u8>, PemError> {
+        decode(&self.base64())
+    }
+
+    /// Its body without the white space.
+    fn base64(&self) -> Vec<u8> {
+        let mut base64 = Vec::with_capacity(self.body.len());
+        for piece in self.body.split(u8::is_ascii_whitespace) {
+            base64.extend_from_slice(piece);
+        }
+        base64
+    }
+}
+
+fn decode(base64: &[u8]) -> Result<Vec<u8>, PemError> {
+    STANDARD.decode(base64).map_err(|_| PemError::NotBase64)
 }
 
 /// The blocks of a text, in order; ends after the first broken one.
@@ -136,6 +150,7 @@ mod tests {
             assert_eq!(blocks.len(), 1);
             assert_eq!(blocks[0].label, "THING");
             assert_eq!(*blocks[0].der().unwrap(), der);
+            assert_eq!(blocks[0].public_der().unwrap(), der);
         }
     }
 

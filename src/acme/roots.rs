@@ -45,7 +45,7 @@ fn system_bundle() -> Option<Vec<Certificate>> {
     // Our own reader: the TLS library's takes the same time for every character, as secrets need it, which is most of what
     // roots cost.
     let roots: Vec<_> = pem::blocks(&pem)
-        .filter_map(|block| block.ok()?.der().ok())
+        .filter_map(|block| block.ok()?.public_der().ok())
         // An odd certificate that somebody put there must not keep the good ones from being used.
         .filter(|der| RootCertStore::empty().add(CertificateDer::from_slice(der)).is_ok())
         .filter_map(|der| Certificate::from_der(&der).ok())

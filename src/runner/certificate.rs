@@ -226,7 +226,8 @@ impl<'r> Certificate<'r> {
             reporter: runner.reporter,
             now: OffsetDateTime::now_utc(),
         };
-        issue::issue(&job, lease, approach).await.map_err(Failure::Issue)?;
+        // On the heap, as every future that is large: those that hold it would be as large, and are moved when made.
+        Box::pin(issue::issue(&job, lease, approach)).await.map_err(Failure::Issue)?;
         Ok(self.issued(renewed, lease))
     }
 

@@ -208,7 +208,7 @@ impl Runner<'_> {
                 // Made before the future is first polled: batches wait for every certificate that may still join.
                 let approach = self.hooks.approach();
                 in_work.push(async move {
-                    let ended = certificate.work(loaded, approach).await;
+                    let ended = Box::pin(certificate.work(loaded, approach)).await;
                     (index, certificate, ended)
                 });
             }
@@ -236,7 +236,7 @@ impl Runner<'_> {
         let deadline = tokio::time::Instant::now() + LEASE_WAIT;
         for (index, certificate) in elsewhere {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let report = certificate.work_when_free(left).await;
+            let report = Box::pin(certificate.work_when_free(left)).await;
             self.reporter.event(&Event::Finished(&report.name));
             reports.insert(index, report);
         }

@@ -119,8 +119,12 @@ pub fn write_all(directory: &Path, files: &[(&str, &[u8])], mode: u32) -> Result
     let mut written = Vec::with_capacity(files.len());
     for (name, bytes) in files {
         let path = directory.join(name);
-        let file = temporary(directory, bytes, mode).map_err(FileError::at("write", &path))?;
+        let file = unsynced(directory, bytes, mode).map_err(FileError::at("write", &path))?;
         written.push((file, path));
+    }
+    // Not one by one as they are written: what they have in common, as their directory, is then written once.
+    for (file, path) in &written {
+        file.as_file().sync_all().map_err(FileError::at("write", path))?;
     }
     for (file, path) in written {
         file.persist(&path).map_err(|error| FileError::new("write", &path, error.error))?;
@@ -294,12 +298,18 @@ fn fill(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// A file of that content and mode, synced, that vanishes when dropped.
 fn temporary(directory: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let file = unsynced(directory, bytes, mode)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// The same, not yet synced.
+fn unsynced(directory: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file = temporary_name().tempfile_in(directory)?;
     // Before the content: nobody is to read it who may not. Not left to the umask.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     // Not through the wrapper, which adds the temporary name to what the system says.
     file.as_file_mut().write_all(bytes)?;
-    file.as_file().sync_all()?;
     Ok(file)
 }
 

@@ -87,6 +87,9 @@ impl FileStore {
     }
 }
 
+/// So many certificates are read by one thread.
+const ONE_THREAD: usize = 100;
+
 impl Store for FileStore {
     fn load<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Loaded, StoreError>> {
         let (store, name) = (self.clone(), name.clone());
@@ -95,9 +98,13 @@ impl Store for FileStore {
 
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>> {
         Box::pin(async move {
-            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-            // Below a hundred, starting a thread costs more than it saves.
-            let size = names.len().div_ceil(threads).max(100);
+            // Below a hundred, starting a thread costs more than it saves, and so does asking how many would help.
+            let size = if names.len() <= ONE_THREAD {
+                ONE_THREAD
+            } else {
+                let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+                names.len().div_ceil(threads).max(ONE_THREAD)
+            };
             let parts: Vec<_> = names
                 .chunks(size)
                 .map(|part| {
