@@ -49,7 +49,8 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
         Some(name) => gathered.config.certificate(name),
         None => gathered.config.everywhere(),
     };
-    let already = ask(gathered, &settings.ca, &chain, options.key.as_ref(), options.reason).await?;
+    let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
+    let already = ask(&authorities, &settings.ca, &chain, options.key.as_ref(), options.reason).await?;
     let names = match stored {
         Some(name) => vec![name],
         None => in_use(gathered, None, chain.leaf()).await?,
@@ -89,7 +90,11 @@ pub struct RevokedFile {
 ///
 /// # Errors
 /// There is no such file; it cannot be read; the CA refuses.
-pub async fn revoke_file(gathered: &Gathered, path: &Path) -> Result<RevokedFile, Error> {
+pub async fn revoke_file(
+    gathered: &Gathered,
+    authorities: &Authorities<'_>,
+    path: &Path,
+) -> Result<RevokedFile, Error> {
     let file = real_file(path).map_err(Error::config)?;
     if !file.is_file() {
         return Err(Error::config(NoFile { file }));
@@ -102,7 +107,7 @@ pub async fn revoke_file(gathered: &Gathered, path: &Path) -> Result<RevokedFile
     };
     let own_key = key.filter(|key| chain.leaf().is_for_key(key.public_key_der()));
     let ca = &gathered.config.everywhere().ca;
-    let already = ask(gathered, ca, &chain, own_key.as_ref(), None).await?;
+    let already = ask(authorities, ca, &chain, own_key.as_ref(), None).await?;
     for name in &in_use(gathered, name_of(gathered, &file), chain.leaf()).await? {
         renew_next(gathered, name, chain.leaf(), None).await?;
     }
@@ -119,13 +124,12 @@ fn name_of(gathered: &Gathered, file: &Path) -> Option<CertName> {
 
 /// Asks the CA, with the certificate's own key or by the account; gives whether it was revoked already.
 async fn ask(
-    gathered: &Gathered,
+    authorities: &Authorities<'_>,
     ca: &Ca,
     chain: &Chain,
     own_key: Option<&PrivateKey>,
     reason: Option<u8>,
 ) -> Result<bool, Error> {
-    let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let der = &chain.leaf_der().map_err(Error::config)?;
     let revoked = if let Some(key) = own_key {
         let client = authorities.client(ca).await.map_err(|error| error.to_error())?;

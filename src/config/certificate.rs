@@ -76,6 +76,19 @@ pub struct Certificates {
     pub above: Overrides,
     /// Certificates whose settings are decided already, flags or not.
     pub settled: BTreeMap<CertName, CertificateSettings>,
+    /// What is said of single certificates when it is their turn.
+    pub remarks: BTreeMap<CertName, Remarks>,
+}
+
+/// What is said of a certificate's own settings when it is its turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Worth knowing.
+    pub said: Vec<String>,
+    /// Worth a warning.
+    pub warnings: Vec<String>,
+    /// Why it cannot be worked on, if it cannot.
+    pub refused: Option<String>,
 }
 
 impl CertificateSettings {

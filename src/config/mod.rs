@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use account::{AccountSettings, ExternalAccount};
 pub use ca::Ca;
-pub use certificate::{CertificateSettings, Certificates, Ocsp};
+pub use certificate::{CertificateSettings, Certificates, Ocsp, Remarks};
 pub use pattern::Pattern;
 pub use resolve::{Resolved, load};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};

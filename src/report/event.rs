@@ -93,6 +93,20 @@ pub enum Event<'a> {
         /// Which file.
         error: &'a Error,
     },
+    /// Something worth knowing about a certificate's settings.
+    Remark {
+        /// The certificate.
+        name: &'a CertName,
+        /// What.
+        text: &'a str,
+    },
+    /// Something about a certificate's settings that is probably not meant so.
+    Warning {
+        /// The certificate.
+        name: &'a CertName,
+        /// What.
+        text: &'a str,
+    },
     /// A line of the list is looked at.
     Looking {
         /// The certificate.
@@ -202,6 +216,7 @@ impl Event<'_> {
                 let said = error_text(Some(name.as_str()), &error);
                 Some(format!("{said}\nhint: the next run, or `hydrant deliver`, cleans it"))
             }
+            Self::Warning { text, .. } => Some((*text).to_owned()),
             Self::Failed { name, error } | Self::Lost { name, error } => {
                 Some(error_text(Some(name.as_str()), error))
             }
@@ -233,6 +248,7 @@ impl Event<'_> {
             }
             Self::Leased { name, holder } => format!("{name}: in work elsewhere ({holder}), waiting"),
             Self::Notice(text) => (*text).to_owned(),
+            Self::Remark { name, text } => format!("{name}: {text}"),
             Self::Phase { name, phase } => format!("{name}: {}", phase.as_str()),
             Self::Request { method, url, status, elapsed } => {
                 let status = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
@@ -248,7 +264,8 @@ impl Event<'_> {
             | Self::HookFailed { .. }
             | Self::Finished(_)
             | Self::Looking { .. }
-            | Self::Lost { .. } => return None,
+            | Self::Lost { .. }
+            | Self::Warning { .. } => return None,
         })
     }
 }

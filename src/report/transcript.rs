@@ -64,6 +64,7 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
     let of = |name: &'e CertName, lines: &[&str]| (Some(name), lines.iter().map(ToString::to_string).collect());
     Some(match event {
         Event::Looking { name, names } => (Some(*name), vec![processing(names)]),
+        Event::Remark { name, text } => of(name, &[text]),
         Event::Unchanged(step) => (Some(&step.name), existing(step, "Skipping renew!")),
         Event::Waiting(step) => (Some(&step.name), vec![format!(" + Not now: {}", step.because)]),
         Event::Started(step) => (Some(&step.name), started(step)),

@@ -11,7 +11,7 @@ use super::renewal::{is_stale, refresh};
 use super::undeclared::owes_cleaning;
 use super::wanted::{Wanted, facts};
 use super::{Runner, hook_error, store_error};
-use crate::config::{Ca, CertificateSettings, OnFailure};
+use crate::config::{Ca, CertificateSettings, OnFailure, Remarks};
 use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::Error;
@@ -54,7 +54,7 @@ impl<'r> Certificate<'r> {
 
     /// The report of a certificate that needs neither hook nor CA; None when it needs more than a look.
     pub(super) fn at_a_glance(&self, loaded: &LoadResult) -> Option<RunReport> {
-        let loaded = loaded.as_ref().ok()?;
+        let loaded = loaded.as_ref().ok().filter(|_| self.remarks().is_none())?;
         if self.runner.hooks.wants(Operation::GenerateCsr) && !self.runner.deliver_only {
             return None;
         }
@@ -124,9 +124,30 @@ impl<'r> Certificate<'r> {
         self.runner.reporter.event(&Event::Looking { name: &self.entry.name, names: &self.entry.names });
     }
 
+    fn remarks(&self) -> Option<&Remarks> {
+        self.runner.config.certificates.remarks.get(&self.entry.name)
+    }
+
+    /// Says what there is to say about its settings.
+    fn remark(&self) -> Result<(), Error> {
+        let Some(remarks) = self.remarks() else { return Ok(()) };
+        let (name, reporter) = (&self.entry.name, self.runner.reporter);
+        for text in &remarks.said {
+            reporter.event(&Event::Remark { name, text });
+        }
+        for text in &remarks.warnings {
+            reporter.event(&Event::Warning { name, text });
+        }
+        match &remarks.refused {
+            Some(why) => Err(Error::config(RefusedSettings(why.clone()))),
+            None => Ok(()),
+        }
+    }
+
     async fn try_work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Result<Ended, Error> {
         let runner = self.runner;
         self.looking();
+        self.remark()?;
         let mut loaded = loaded.map_err(store_error)?;
         let wanted = self.wanted().await?;
         if self.wants_renewal_info(&loaded) {
@@ -428,6 +449,11 @@ fn attempt_at(record: &Record) -> u32 {
 fn limited_until(record: &Record) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
 }
+
+/// Settings of a certificate that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct RefusedSettings(String);
 
 /// A certificate that another run did not give back in time.
 #[derive(Debug, thiserror::Error)]

@@ -28,7 +28,7 @@ pub(super) async fn account(gathered: &Gathered, command: AccountCommand) -> Res
         AccountCommand::Register => "register",
         AccountCommand::Update => "account",
     };
-    let session = Session::begin(gathered, name)?;
+    let session = Session::begin(gathered, name).await?;
     let done = session
         .run(async {
             match command {

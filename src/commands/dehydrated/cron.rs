@@ -2,11 +2,11 @@
 
 use time::OffsetDateTime;
 
+use super::cleanup::cleanup;
 use super::session::{Session, ended};
 use crate::commands::gather::Gathered;
 use crate::error::{Error, ExitCode};
 use crate::hook::Operation;
-use crate::report::Summary;
 use crate::runner::{Responders, Runner};
 
 /// Runs over the list. `list_error` is what is wrong with it behind the last entry; `force` renews what is not due.
@@ -18,23 +18,16 @@ pub(super) async fn cron(
     list_error: Option<Error>,
     force: bool,
 ) -> Result<ExitCode, Error> {
-    let session = Session::begin(gathered, "sign_domains")?;
+    let session = Session::begin(gathered, "sign_domains").await?;
     let signals = session.signals.clone();
-    let summary = carry_out(session, list_error, force).await;
-    ended(
-        &signals,
-        summary.map(|mut summary| {
-            summary.refused = gathered.refused();
-            summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence())
-        }),
-    )
+    ended(&signals, carry_out(session, list_error, force).await)
 }
 
 async fn carry_out(
     session: Session<'_>,
     list_error: Option<Error>,
     force: bool,
-) -> Result<Summary, Error> {
+) -> Result<ExitCode, Error> {
     let gathered = session.gathered;
     session
         .run(async {
@@ -46,7 +39,7 @@ async fn carry_out(
         })
         .await?;
     let destinations = session.hooks.wanting_ever(Operation::DeployCert);
-    let Session { authorities, hooks, signals, stop, .. } = session;
+    let Session { authorities, hooks, signals, stop, lock: _lock, .. } = session;
     let runner = Runner {
         config: &gathered.config,
         store: gathered.store(),
@@ -63,5 +56,12 @@ async fn carry_out(
         list_error,
         now: OffsetDateTime::now_utc(),
     };
-    runner.run(gathered.entries()).await
+    let mut summary = runner.run(gathered.entries()).await?;
+    summary.refused = gathered.refused();
+    let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence());
+    // As dehydrated: only a run that came to its end tidies up.
+    if summary.broken_off.is_none() && summary.interrupted.is_none() {
+        cleanup(gathered, gathered.config.auto_cleanup, " + ").await?;
+    }
+    Ok(code)
 }

@@ -6,9 +6,11 @@ use super::account::{AccountCommand, account};
 use super::{cleanup, cron, revoke, sign_csr};
 use crate::cli::dehydrated::Command;
 use crate::commands::gather::Gathered;
-use crate::config::dehydrated::Installation;
+use crate::config::dehydrated::{Installation, LoadError};
+use crate::config::{AutoCleanup, Remarks};
 use crate::error::{Error, ExitCode};
 use crate::report::Reporter;
+use crate::store::atomic::create_directory;
 
 /// Does what was typed.
 ///
@@ -18,11 +20,17 @@ pub(super) async fn dispatch(
     installation: Installation,
     reporter: Rc<Reporter>,
 ) -> Result<ExitCode, Error> {
-    let Installation { config, command, parameters, .. } = installation;
+    let mut installation = installation;
+    let (config, command) = (installation.config.clone(), installation.command.clone());
+    let parameters = installation.parameters.clone();
     let without_list = |config| Gathered::without_list(config, Rc::clone(&reporter));
     match command {
         Command::Cron => {
-            let (gathered, list_error) = Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
+            let (mut gathered, list_error) =
+                Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
+            settle_certificates(&mut installation, &mut gathered)?;
+            let cache = &installation.chain_cache;
+            create_directory(cache).map_err(|error| Error::failed(error))?;
             cron::cron(&gathered, list_error, parameters.force).await
         }
         Command::SignCsr(path) => sign_csr::sign(&without_list(config), &path, parameters.full_chain).await,
@@ -31,11 +39,31 @@ pub(super) async fn dispatch(
         Command::Deactivate => account(&without_list(config), AccountCommand::Deactivate).await,
         Command::DisplayTerms => account(&without_list(config), AccountCommand::DisplayTerms).await,
         Command::Register => account(&without_list(config), AccountCommand::Register).await,
-        Command::Cleanup => cleanup::cleanup(&without_list(config), parameters.cleanup_delete).await,
-        Command::CleanupDelete => cleanup::cleanup(&without_list(config), true).await,
+        Command::Cleanup if !parameters.cleanup_delete => {
+            cleanup::cleanup(&without_list(config), AutoCleanup::Archive, "").await
+        }
+        Command::Cleanup | Command::CleanupDelete => {
+            cleanup::cleanup(&without_list(config), AutoCleanup::Delete, "").await
+        }
         // Answered before anything was read.
         Command::Env | Command::Help | Command::Version => Ok(ExitCode::Success),
     }
+}
+
+/// Reads the files of single certificates, and settles what they say.
+fn settle_certificates(installation: &mut Installation, gathered: &mut Gathered) -> Result<(), Error> {
+    let notes = installation.certificates(&gathered.names()).map_err(LoadError::into_error)?;
+    gathered.config.certificates = installation.config.certificates.clone();
+    gathered.config.hooks = installation.config.hooks.clone();
+    for note in notes {
+        let remarks = Remarks {
+            said: vec![note.announcement()],
+            warnings: note.warnings().collect(),
+            refused: note.refused,
+        };
+        gathered.config.certificates.remarks.insert(note.name, remarks);
+    }
+    Ok(())
 }
 
 /// dehydrated knows 0 and 1; after a signal the process is to end by it, see [`end_by_signal`].

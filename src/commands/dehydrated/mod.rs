@@ -1,19 +1,24 @@
 //! dehydrated's commands, by dehydrated's command line on dehydrated's installations.
 
+mod account;
+mod cleanup;
+mod cron;
+mod dispatch;
+mod revoke;
+mod session;
+mod sign_csr;
 mod version;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::gather::Gathered;
-use super::run::{self, RunOptions};
 use crate::cli::dehydrated::{Arguments, Command, Parameters, Refusal, help};
 use crate::config::Format;
 use crate::config::dehydrated::{self as installed, Installation, LoadError, Told, Typed};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, Hooks, Sequence, Stop};
-use crate::report::{ReportOptions, Reporter, Verbosity, diagnostics};
+use crate::report::{ReportOptions, Reporter, Verbosity, Words, diagnostics};
 
 /// A command line that is dehydrated's.
 pub struct Door<'a> {
@@ -88,12 +93,15 @@ impl<'a> Door<'a> {
             }
         };
         let tasks = tokio::task::LocalSet::new();
-        tasks.block_on(&runtime, async {
+        let code = tasks.block_on(&runtime, async {
             match loaded {
                 Ok(installation) => finish(installation, &reporter).await,
                 Err(error) => refuse(error, &reporter).await,
             }
-        })
+        });
+        drop((tasks, runtime));
+        dispatch::end_by_signal(code);
+        code
     }
 
     fn refusal(&self, refusal: &Refusal) -> String {
@@ -123,18 +131,14 @@ async fn finish(installation: Installation, reporter: &Rc<Reporter>) -> ExitCode
             reporter.document(&version::version(&installation));
             ExitCode::Success
         }
-        _ => carry_out(installation, reporter).await.unwrap_or_else(|error| {
-            reporter.fatal(&error);
-            ExitCode::Failed
-        }),
+        _ => dispatch::dispatch(installation, Rc::clone(reporter)).await.map_or_else(
+            |error| {
+                reporter.fatal(&error);
+                ExitCode::Failed
+            },
+            dispatch::narrowed,
+        ),
     }
-}
-
-/// The commands that need the CA or the store.
-async fn carry_out(installation: Installation, reporter: &Rc<Reporter>) -> Result<ExitCode, Error> {
-    let gathered = Gathered::with_list(installation.config.clone(), Rc::clone(reporter))?;
-    let options = RunOptions { force: installation.parameters.force, ..RunOptions::default() };
-    run::run(&gathered, options).await
 }
 
 /// Says why there is nothing to carry out, to the hook as well.
@@ -166,8 +170,13 @@ async fn tell(told: &Told, message: &str) -> Result<(), crate::hook::HookError> 
 }
 
 fn reporter(only_documents: bool) -> Reporter {
-    let verbosity = Verbosity::Normal;
-    Reporter::new(ReportOptions { format: Format::Text, verbosity, color: None, only_documents })
+    Reporter::new(ReportOptions {
+        format: Format::Text,
+        verbosity: Verbosity::Normal,
+        color: None,
+        only_documents,
+        words: Words::Dehydrated,
+    })
 }
 
 /// Where a configuration may be, beside the program itself and not beside a link to it.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::session::{Session, ended};
 use crate::commands::gather::Gathered;
+use crate::commands::revoke::revoke_file;
 use crate::error::{Error, ExitCode};
 
 /// Revokes the certificate in a file.
@@ -11,7 +12,15 @@ use crate::error::{Error, ExitCode};
 /// # Errors
 /// It cannot be read, or the CA refuses; then it keeps its name.
 pub(super) async fn revoke(gathered: &Gathered, path: &Path) -> Result<ExitCode, Error> {
-    let session = Session::begin(gathered, "revoke")?;
-    let revoked = session.run(async { todo(path).await }).await;
+    let session = Session::begin(gathered, "revoke").await?;
+    let revoked = session
+        .run(async {
+            let revoked = revoke_file(gathered, &session.authorities, path).await?;
+            session.say(&format!("Revoking {}", revoked.file.display()));
+            session.say(if revoked.already { " + Was revoked already." } else { " + Done." });
+            session.say(&format!(" + Renaming certificate to {}", revoked.renamed.display()));
+            Ok(ExitCode::Success)
+        })
+        .await;
     ended(&session.signals, revoked)
 }

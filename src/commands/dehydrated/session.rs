@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use time::OffsetDateTime;
+
 use crate::acme::Account;
 use crate::commands::gather::Gathered;
 use crate::commands::run::find_hooks;
@@ -9,6 +11,7 @@ use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Hooks, Stop};
 use crate::report::Event;
 use crate::runner::{Authorities, Signals, hook_error};
+use crate::store::lockfile::LockFile;
 
 /// A command that has begun.
 pub(super) struct Session<'a> {
@@ -17,20 +20,26 @@ pub(super) struct Session<'a> {
     pub(super) hooks: Hooks,
     pub(super) signals: Signals,
     pub(super) stop: Stop,
+    /// There as long as the session is.
+    pub(super) lock: Option<LockFile>,
     /// Whether what ended the command is to be settled with the CA first, and concerns no hook.
     unsettled: Cell<bool>,
 }
 
 impl<'a> Session<'a> {
-    /// Finds the hooks, calling none. `command` is what dehydrated calls what is being done.
+    /// Finds the hooks, calling none, and takes the lock. `command` is what dehydrated calls what is being done.
     ///
     /// # Errors
-    /// A hook is missing or not executable.
-    pub(super) fn begin(gathered: &'a Gathered, command: &str) -> Result<Self, Error> {
+    /// A hook is missing or not executable; another run has the lock, of which hooks hear.
+    pub(super) async fn begin(gathered: &'a Gathered, command: &str) -> Result<Self, Error> {
         let (signals, stop) = Signals::watch().map_err(Error::failed)?;
         let hooks = find_hooks(gathered, command, &stop)?;
         let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
-        Ok(Self { gathered, authorities, hooks, signals, stop, unsettled: Cell::default() })
+        let mut session =
+            Self { gathered, authorities, hooks, signals, stop, lock: None, unsettled: Cell::default() };
+        let locked = session.run(async { lock(gathered) }).await;
+        session.lock = locked?;
+        Ok(session)
     }
 
     /// Does `work`, unless a signal comes first; whatever it ends with, hooks hear of it when it is a failure.
@@ -74,6 +83,14 @@ impl<'a> Session<'a> {
             self.gathered.reporter.error(&hook_error(&error));
         }
     }
+}
+
+fn lock(gathered: &Gathered) -> Result<Option<LockFile>, Error> {
+    let Some(path) = &gathered.config.lock else { return Ok(None) };
+    LockFile::take(path, OffsetDateTime::now_utc()).map(Some).map_err(|error| {
+        let hints = error.hints();
+        Error::failed(error).hints(hints)
+    })
 }
 
 /// The exit code of a command that a signal may have ended.

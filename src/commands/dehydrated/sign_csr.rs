@@ -14,7 +14,7 @@ use crate::error::{Error, ExitCode};
 /// # Errors
 /// The request cannot be read, or the certificate cannot be had.
 pub(super) async fn sign(gathered: &Gathered, path: &Path, full_chain: bool) -> Result<ExitCode, Error> {
-    let session = Session::begin(gathered, "sign_csr")?;
+    let session = Session::begin(gathered, "sign_csr").await?;
     let signed = session
         .run(async {
             session.account().await?;

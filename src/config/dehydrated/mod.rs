@@ -118,6 +118,29 @@ impl LoadError {
     fn refuse(message: impl Into<String>) -> Self {
         Self::Refused { message: message.into(), told: None }
     }
+
+    /// The same where the run has begun, and ends as after any other failure.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Ended(code) => Error::failed(EvaluationError::Ended(code)),
+            Self::Refused { message, .. } => Error::failed(EvaluationError::Refused(message)),
+            Self::Faults(faults) => {
+                let first = faults.into_iter().next().map(|fault| fault.message).unwrap_or_default();
+                Error::failed(EvaluationError::Refused(first))
+            }
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Why the files of single certificates could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+enum EvaluationError {
+    #[error("the evaluation of a configuration ended with exit code {0}")]
+    Ended(u8),
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl From<Error> for LoadError {
