@@ -57,17 +57,17 @@ impl Shared {
         }
     }
 
-    /// What dehydrated has exported when it makes this call: variables of a certificate stay set for the calls after it,
-    /// and its names are set only when it begins to be issued.
+    /// What dehydrated has exported when it makes this call: variables of a certificate are set one after the other, its
+    /// names only when it begins to be issued, and stay set for the calls after it.
     fn exported(&self, call: &HookCall, facts: Option<&Facts<'_>>) -> Vec<(&'static str, String)> {
-        let early = matches!(
-            call,
-            HookCall::Probe | HookCall::GenerateCsr { .. } | HookCall::UnchangedCert { .. }
-        );
+        let is_set = |name: &str| match call {
+            HookCall::Probe => name == environment::ALIAS,
+            HookCall::GenerateCsr { .. } | HookCall::UnchangedCert { .. } => name != environment::ALTNAMES,
+            _ => true,
+        };
         let mut exported = self.exported.borrow_mut();
         let set: BTreeMap<_, _> = facts.into_iter().flat_map(environment::exports).collect();
         let mut seen = exported.clone();
-        let is_set = |name: &str| !(early && name == environment::ALTNAMES);
         seen.extend(set.into_iter().filter(|(name, _)| is_set(name)));
         exported.clone_from(&seen);
         if !self.context.names_stay {

@@ -48,7 +48,7 @@ pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<St
 pub(super) fn exports(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let webroot = facts.webroot.map(|webroot| ("WELLKNOWN", webroot.display().to_string()));
     let always = [
-        ("alias", facts.name.to_string()),
+        (ALIAS, facts.name.to_string()),
         ("CHALLENGETYPE", facts.challenge.to_owned()),
         ("KEY_ALGO", facts.key_algo.to_owned()),
         ("PRIVATE_KEY_ROLLOVER", if facts.key_rollover { "yes" } else { "no" }.to_owned()),
@@ -57,6 +57,8 @@ pub(super) fn exports(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     always.into_iter().chain(webroot).collect()
 }
 
+/// The variable that dehydrated sets first.
+pub(super) const ALIAS: &str = "alias";
 /// The variable that dehydrated sets only when it begins to issue.
 pub(super) const ALTNAMES: &str = "altnames";
 

@@ -95,7 +95,7 @@ impl Pair {
     #[track_caller]
     pub(super) fn same_calls(&self, what: &str) -> Vec<String> {
         let (theirs, ours) = self.calls();
-        assert_eq!(ours, theirs, "{what}: hydrant's calls, and dehydrated's");
+        assert_same(&ours, &theirs, what);
         ours.iter().map(|call| call.split([' ', '\n']).next().unwrap_or_default().to_owned()).collect()
     }
 
@@ -103,8 +103,22 @@ impl Pair {
     #[track_caller]
     pub(super) fn same_files(&self, what: &str) {
         let (theirs, ours) = (tree(&self.theirs), tree(&self.ours));
-        assert_eq!(ours, theirs, "{what}: hydrant's files, and dehydrated's");
+        assert_same(&ours, &theirs, what);
     }
+}
+
+/// Shows the first place where the two differ, and how they come to it.
+#[track_caller]
+pub(super) fn assert_same(ours: &[String], theirs: &[String], what: &str) {
+    let same = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
+    let from = same.saturating_sub(3);
+    let rest = |all: &[String]| all.iter().skip(from).take(6).cloned().collect::<Vec<_>>().join("\n");
+    assert!(
+        ours == theirs,
+        "{what}: different from number {same} on\n--- hydrant\n{}\n--- dehydrated\n{}",
+        rest(ours),
+        rest(theirs)
+    );
 }
 
 /// Pebble lists the authorizations of an order as it likes: their calls are put into a fixed order.
