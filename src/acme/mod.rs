@@ -51,7 +51,7 @@ pub use problem::Problem;
 pub use renewal_info::RenewalInfo;
 pub use retry::RetryRules;
 pub use server_url::{ServerUrl, ServerUrlError};
-pub use transport::{ClientOptions, Exchange, Family, Observer};
+pub use transport::{ClientOptions, Exchange, Family, Observer, Source};
 
 #[cfg(test)]
 mod tests;

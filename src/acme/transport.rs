@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, Proxy, redirect};
+use reqwest::{ClientBuilder, Method, NoProxy, Proxy, redirect};
 
 use super::retry::{self, RetryRules};
 use super::{Error, ServerUrl, roots};
@@ -28,6 +28,12 @@ pub struct ClientOptions {
     pub proxy: Option<String>,
     /// Use no proxy, not even one of the environment.
     pub no_proxy: bool,
+    /// Hosts that are reached without the proxy, separated by commas; else those that `NO_PROXY` names.
+    pub no_proxy_for: Option<String>,
+    /// The address or interface to speak from.
+    pub source: Option<Source>,
+    /// Addresses of hosts that are not looked up.
+    pub resolve: Vec<(String, Vec<SocketAddr>)>,
     /// The most that one request may take, from connecting to the last byte.
     pub request_timeout: Duration,
     /// The most that connecting may take.
@@ -52,6 +58,9 @@ impl Default for ClientOptions {
             family: None,
             proxy: None,
             no_proxy: false,
+            no_proxy_for: None,
+            source: None,
+            resolve: Vec::new(),
             request_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             in_flight: 16,
@@ -83,6 +92,15 @@ pub enum Family {
     V4,
     /// IPv6.
     V6,
+}
+
+/// Where connections come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An address of this machine.
+    Address(IpAddr),
+    /// A network interface.
+    Interface(String),
 }
 
 /// One HTTP exchange, as an observer sees it. What was sent is not shown: it may hold secrets.
@@ -152,11 +170,15 @@ impl Transport {
             Some(Family::V6) => builder.local_address(IpAddr::from(Ipv6Addr::UNSPECIFIED)),
             None => builder,
         };
-        if options.no_proxy {
-            builder = builder.no_proxy();
-        } else if let Some(proxy) = &options.proxy {
-            builder = builder.proxy(Proxy::all(proxy).map_err(|cause| Error::BadProxy { cause })?);
+        builder = match &options.source {
+            Some(Source::Address(address)) => builder.local_address(*address),
+            Some(Source::Interface(name)) => builder.interface(name),
+            None => builder,
+        };
+        for (host, addresses) in &options.resolve {
+            builder = builder.resolve_to_addrs(host, addresses);
         }
+        builder = through_proxy(builder, options)?;
         let http = builder.build().map_err(|cause| Error::NoClient { cause })?;
         Ok(Self { http, exchanges: Cell::new(0), quickest: Cell::new(None) })
     }
@@ -200,6 +222,25 @@ impl Transport {
         }
     }
 }
+
+fn through_proxy(builder: ClientBuilder, options: &ClientOptions) -> Result<ClientBuilder, Error> {
+    if options.no_proxy {
+        return Ok(builder.no_proxy());
+    }
+    let Some(list) = &options.no_proxy_for else {
+        let Some(proxy) = &options.proxy else { return Ok(builder) };
+        return Ok(builder.proxy(Proxy::all(proxy).map_err(|cause| Error::BadProxy { cause })?));
+    };
+    // With a list of its own the library does not look for the environment's proxy.
+    let named =
+        PROXY_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));
+    let Some(proxy) = options.proxy.clone().or(named) else { return Ok(builder) };
+    let proxy = Proxy::all(proxy).map_err(|cause| Error::BadProxy { cause })?;
+    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(list))))
+}
+
+/// For HTTPS, which all CAs speak.
+const PROXY_VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, HeaderMap, Vec<u8>), reqwest::Error> {
     let mut response = request.send().await?;

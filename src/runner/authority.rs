@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
 use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
-use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy};
+use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy, Source};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
@@ -171,8 +171,8 @@ impl<'a> Authorities<'a> {
         let network = &self.config.network;
         let mut roots_pem = Vec::new();
         for path in &network.roots {
-            let read = std::fs::read(path);
-            roots_pem.push(read.map_err(|source| AuthorityError::File { path: path.clone(), source })?);
+            read_roots(path, &mut roots_pem)
+                .map_err(|source| AuthorityError::File { path: path.clone(), source })?;
         }
         let options = ClientOptions {
             roots_pem,
@@ -187,7 +187,14 @@ impl<'a> Authorities<'a> {
                 _ => None,
             },
             no_proxy: network.proxy == Proxy::None,
+            no_proxy_for: network.no_proxy.clone(),
+            source: network.source.as_ref().map(|source| match source {
+                Source::Address(address) => crate::acme::Source::Address(*address),
+                Source::Interface(name) => crate::acme::Source::Interface(name.clone()),
+            }),
+            resolve: network.resolve.clone(),
             request_timeout: network.request_timeout,
+            connect_timeout: network.connect_timeout,
             in_flight: network.in_flight,
             observer: Some(self.observer()),
             ..ClientOptions::default()
@@ -354,6 +361,30 @@ impl<'a> Authorities<'a> {
         Ok(())
     }
 }
+
+/// Roots from a file, or from all files of a directory, as OpenSSL has them there: those that are links to the others by
+/// their hash are passed over.
+fn read_roots(path: &Path, roots_pem: &mut Vec<Vec<u8>>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        roots_pem.push(std::fs::read(path)?);
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let linked_here = std::fs::read_link(entry.path()).is_ok_and(|to| to.components().count() == 1);
+        if linked_here || !entry.path().is_file() {
+            continue;
+        }
+        let pem = std::fs::read(entry.path())?;
+        // Other things may lie there.
+        if pem.windows(BEGINNING.len()).any(|part| part == BEGINNING) {
+            roots_pem.push(pem);
+        }
+    }
+    Ok(())
+}
+
+const BEGINNING: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// An existing account key: PEM, or certbot's JSON Web Key.
 fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {

@@ -100,9 +100,11 @@ impl Shell {
             request.push(0);
         }
         let sent = self.0.send(&request);
-        sent.or_else(|error| {
-            if error.kind() == io::ErrorKind::BrokenPipe { Err(self.ended()) } else { Err(error.into()) }
-        })
+        sent.map_err(
+            |error| {
+                if error.kind() == io::ErrorKind::BrokenPipe { self.ended() } else { error.into() }
+            },
+        )
     }
 
     /// What is said up to the end.
@@ -113,15 +115,15 @@ impl Shell {
             facts.push(match kind.as_slice() {
                 b"end" => return Ok(facts),
                 b"variable" | b"exported" => Fact::Variable {
-                    name: text(self.word()?),
+                    name: text(&self.word()?),
                     variable: Variable {
                         exported: kind == b"exported",
                         value: OsString::from_vec(self.word()?),
                     },
                 },
-                b"function" => Fact::Function(text(self.word()?)),
-                b"program" => Fact::ExportedFunction(text(self.word()?), OsString::from_vec(self.word()?)),
-                b"umask" => Fact::Umask(u32::from_str_radix(&text(self.word()?), 8).unwrap_or(0o077)),
+                b"function" => Fact::Function(text(&self.word()?)),
+                b"program" => Fact::ExportedFunction(text(&self.word()?), OsString::from_vec(self.word()?)),
+                b"umask" => Fact::Umask(u32::from_str_radix(&text(&self.word()?), 8).unwrap_or(0o077)),
                 b"directory" => Fact::Directory(OsString::from_vec(self.word()?).into()),
                 b"script" => Fact::Script(self.word()?),
                 _ => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
@@ -176,8 +178,8 @@ impl State {
 }
 
 /// Names of variables and functions.
-fn text(word: Vec<u8>) -> String {
-    String::from_utf8_lossy(&word).into_owned()
+fn text(word: &[u8]) -> String {
+    String::from_utf8_lossy(word).into_owned()
 }
 
 const SESSION: &str = include_str!("session.bash");

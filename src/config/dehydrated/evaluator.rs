@@ -13,8 +13,8 @@ use crate::hook::Program;
 
 /// Evaluates configurations, one after the other in the same place.
 pub(super) enum Evaluator {
-    Bash(Shell),
-    Plain(State),
+    Bash(Box<Shell>),
+    Plain(Box<State>),
 }
 
 impl Evaluator {
@@ -22,14 +22,14 @@ impl Evaluator {
     pub(super) fn start(name: &OsStr, stdout_to_stderr: bool) -> Result<Self, LoadError> {
         let path = std::env::var_os("PATH");
         if let Ok(bash) = Program::find(Path::new("bash"), path.as_deref()) {
-            return Ok(Self::Bash(Shell::start(&bash, name, stdout_to_stderr)?));
+            return Ok(Self::Bash(Box::new(Shell::start(&bash, name, stdout_to_stderr)?)));
         }
-        Ok(Self::Plain(State {
+        Ok(Self::Plain(Box::new(State {
             variables: plain::environment(std::env::vars_os()),
             umask: 0o077,
             directory: std::env::current_dir().map_err(Error::failed)?,
             ..State::default()
-        }))
+        })))
     }
 
     /// Sets a variable, which stays exported if it was.
@@ -37,7 +37,7 @@ impl Evaluator {
         match self {
             Self::Bash(shell) => shell.set(name, value)?,
             Self::Plain(state) => {
-                value.clone_into(&mut state.variables.entry(name.to_owned()).or_default().value)
+                value.clone_into(&mut state.variables.entry(name.to_owned()).or_default().value);
             }
         }
         Ok(())
@@ -56,7 +56,7 @@ impl Evaluator {
     pub(super) fn state(&mut self) -> Result<State, LoadError> {
         match self {
             Self::Bash(shell) => Ok(shell.state()?),
-            Self::Plain(state) => Ok(state.clone()),
+            Self::Plain(state) => Ok(State::clone(state)),
         }
     }
 
@@ -65,7 +65,7 @@ impl Evaluator {
         match self {
             Self::Bash(shell) => Ok(shell.certificate(path)?),
             Self::Plain(state) => {
-                let mut state = state.clone();
+                let mut state = State::clone(state);
                 read_plain(path, &mut state)?;
                 Ok(Some(state))
             }

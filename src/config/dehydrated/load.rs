@@ -41,7 +41,7 @@ pub fn load(typed: Typed, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> Result<Ins
         warn,
     };
     match loading.carry_out() {
-        Ok(variables) => loading.installation(variables),
+        Ok(variables) => loading.installation(&variables),
         Err(LoadError::Refused { message, .. }) => {
             let told = loading.refused()?;
             Err(LoadError::Refused { message, told })
@@ -252,8 +252,8 @@ impl Loading<'_> {
         Ok(settle::hook(text, command, chain))
     }
 
-    fn installation(mut self, variables: Variables) -> Result<Installation, LoadError> {
-        self.tell_shell(&variables)?;
+    fn installation(mut self, variables: &Variables) -> Result<Installation, LoadError> {
+        self.tell_shell(variables)?;
         self.state = self.evaluator.state()?;
         let variables = self.variables();
         let mut config = settle::config(&variables, &self.typed).map_err(LoadError::refuse)?;

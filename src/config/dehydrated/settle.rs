@@ -224,7 +224,7 @@ fn days(variables: &Variables) -> Option<i64> {
     let days = match digits {
         "" if text.is_empty() => 0,
         digits if digits.starts_with("0x") => i64::from_str_radix(&digits[2..], 16).ok()?,
-        digits if digits.starts_with(|sign| sign == '+' || sign == '-') => return None,
+        digits if digits.starts_with(['+', '-']) => return None,
         digits if digits.len() > 1 && digits.starts_with('0') => i64::from_str_radix(digits, 8).ok()?,
         digits => digits.parse().ok()?,
     };
