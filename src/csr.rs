@@ -14,6 +14,7 @@ use thiserror::Error;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::chain;
 use crate::identifier::Identifier;
@@ -176,11 +177,22 @@ fn parse_name(text: &str) -> Result<Identifier, CsrError> {
 
 fn verify(request: &X509CertificationRequest<'_>) -> Result<(), CsrError> {
     let info = &request.certification_request_info;
-    let key = info.subject_pki.subject_public_key.data.as_ref();
-    let curve = info.subject_pki.algorithm.parameters.as_ref().and_then(|oid| oid.as_oid().ok());
-    let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
     let signature = request.signature_algorithm.algorithm.to_id_string();
-    let algorithm: &'static dyn VerificationAlgorithm = match (signature.as_str(), curve.as_str()) {
+    let algorithm = signature_algorithm(&signature, &info.subject_pki)
+        .ok_or(CsrError::UnknownSignature { algorithm: signature })?;
+    UnparsedPublicKey::new(algorithm, &info.subject_pki.subject_public_key.data)
+        .verify(info.raw, &request.signature_value.data)
+        .map_err(|_| CsrError::BadSignature)
+}
+
+/// How a signature with the algorithm of this object identifier is verified with a key; `None` for one that is unknown.
+pub(crate) fn signature_algorithm(
+    signature: &str,
+    key: &SubjectPublicKeyInfo<'_>,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    let curve = key.algorithm.parameters.as_ref().and_then(|oid| oid.as_oid().ok());
+    let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
+    Some(match (signature, curve.as_str()) {
         ("1.2.840.113549.1.1.11", _) => &RSA_PKCS1_2048_8192_SHA256,
         ("1.2.840.113549.1.1.12", _) => &RSA_PKCS1_2048_8192_SHA384,
         ("1.2.840.113549.1.1.13", _) => &RSA_PKCS1_2048_8192_SHA512,
@@ -194,11 +206,8 @@ fn verify(request: &X509CertificationRequest<'_>) -> Result<(), CsrError> {
         ("1.2.840.10045.4.3.3", P521) => &ECDSA_P521_SHA384_ASN1,
         ("1.2.840.10045.4.3.4", P521) => &ECDSA_P521_SHA512_ASN1,
         ("1.3.101.112", _) => &ED25519,
-        _ => return Err(CsrError::UnknownSignature { algorithm: signature }),
-    };
-    UnparsedPublicKey::new(algorithm, key)
-        .verify(info.raw, &request.signature_value.data)
-        .map_err(|_| CsrError::BadSignature)
+        _ => return None,
+    })
 }
 
 const P256: &str = "1.2.840.10045.3.1.7";

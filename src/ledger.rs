@@ -62,6 +62,22 @@ pub struct Record {
     /// Fingerprint of the settings that the stored certificate was issued with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<String>,
+    /// The OCSP response that hooks have yet to be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owed_response: Option<OwedResponse>,
+    /// Fingerprint of the certificate of which it was said that it names no OCSP responder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_responder: Option<String>,
+}
+
+/// An OCSP response, and who has yet to be given it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwedResponse {
+    /// That of its file.
+    pub timestamp: u64,
+    /// The names of the hooks.
+    pub hooks: Vec<String>,
 }
 
 impl Default for Record {
@@ -78,6 +94,8 @@ impl Default for Record {
             revoked: None,
             foreign_key: false,
             settings: None,
+            owed_response: None,
+            without_responder: None,
         }
     }
 }

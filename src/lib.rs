@@ -17,6 +17,7 @@ pub mod issue;
 pub mod key;
 pub mod ledger;
 pub mod lint;
+pub mod ocsp;
 pub(crate) mod pem;
 pub mod plan;
 pub mod report;

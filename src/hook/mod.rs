@@ -343,6 +343,23 @@ impl Hooks {
         Ok(Delivered { verified: hook.announced().is_some_and(|said| said.verifies_delivery) })
     }
 
+    /// `deploy_ocsp` to one destination. `ocsp` is the path in use, `timestamp` that of the response's file.
+    ///
+    /// # Errors
+    /// When the hook fails, or no hook of that name wants responses.
+    pub async fn deploy_ocsp(
+        &self,
+        destination: &str,
+        facts: &Facts<'_>,
+        ocsp: &Path,
+        timestamp: u64,
+    ) -> Result<(), HookError> {
+        let call =
+            HookCall::DeployOcsp { domain: facts.primary(), ocsp: ocsp.display().to_string(), timestamp };
+        self.destination(destination, Operation::DeployOcsp)?.call(&call, Some(facts), &[]).await?;
+        Ok(())
+    }
+
     /// `unchanged_cert` to one destination; nothing when that hook does not want it.
     ///
     /// # Errors

@@ -239,12 +239,15 @@ prop_compose! {
         settings in option::of(text()),
         revoked in option::of((text(), any::<bool>())),
         foreign_key in any::<bool>(),
+        owed_response in option::of((any::<u64>(), vec(text(), 0..3))),
+        without_responder in option::of(text()),
     ) -> Record {
+        let owed_response = owed_response.map(|(timestamp, hooks)| OwedResponse { timestamp, hooks });
         let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
         let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
         Record {
             format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
-            revoked, foreign_key,
+            revoked, foreign_key, owed_response, without_responder,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
 pub(super) struct Certificate<'r> {
     pub(super) runner: &'r Runner<'r>,
     pub(super) entry: &'r Entry,
-    settings: CertificateSettings,
+    pub(super) settings: CertificateSettings,
     responder: Rc<Responder>,
     /// The hooks it is delivered to.
     pub(super) destinations: Vec<String>,
@@ -60,7 +60,12 @@ impl<'r> Certificate<'r> {
         }
         let step = self.decide(&self.entry.names, None, loaded);
         let nothing_to_call = step.action == Action::Keep && !self.runner.calls_unchanged();
-        if !self.owes_nothing(&loaded.record) || !nothing_to_call || self.wants_renewal_info(loaded) {
+        let staples = self.settings.ocsp.is_some() && !self.runner.deliver_only;
+        if !self.owes_nothing(&loaded.record)
+            || !nothing_to_call
+            || self.wants_renewal_info(loaded)
+            || staples
+        {
             return None;
         }
         self.looking();
@@ -159,7 +164,13 @@ impl<'r> Certificate<'r> {
         let step = self.decide(&wanted.names, wanted.csr.as_ref(), &loaded);
         if self.owes_nothing(&loaded.record) {
             match step.action {
-                Action::Keep => return Ok(Ended::Report(self.keep(&step, &loaded, &wanted).await)),
+                Action::Keep => {
+                    let mut report = self.keep(&step, &loaded, &wanted).await;
+                    if report.problem.is_none() {
+                        self.note_problem(&mut report, self.staple_unchanged(&wanted).await);
+                    }
+                    return Ok(Ended::Report(report));
+                }
                 _ if runner.deliver_only => {
                     return Ok(Ended::Report(self.report(&step, Outcome::Unchanged, &loaded.record)));
                 }
@@ -213,12 +224,21 @@ impl<'r> Certificate<'r> {
             None => self.report(&step, Outcome::Unchanged, &lease.record),
         };
         report.not_after = lease.loaded().stored.as_ref().map(|stored| stored.leaf.not_after);
-        if let Err(error) = delivered {
+        let delivered = match delivered {
+            Ok(()) => self.staple(&mut lease, wanted).await,
+            failed => failed,
+        };
+        self.note_problem(&mut report, delivered);
+        report
+    }
+
+    /// What went wrong after there was nothing more to issue.
+    fn note_problem(&self, report: &mut RunReport, outcome: Result<(), Error>) {
+        if let Err(error) = outcome {
             self.runner.reporter.event(&Event::Failed { name: &self.entry.name, error: &error });
             report.problem = Some(error.to_string());
             report.kind = Some(error.kind);
         }
-        report
     }
 
     async fn issue(
@@ -435,7 +455,7 @@ impl<'r> Certificate<'r> {
         plan::decide(&subject, self.runner.circumstances())
     }
 
-    fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
+    pub(super) fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
         facts(&self.entry.name, names, &self.settings, attempt)
     }
 }

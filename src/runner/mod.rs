@@ -12,6 +12,7 @@ mod outcome;
 mod renewal;
 mod responders;
 mod signals;
+mod stapling;
 mod unavailable;
 mod undeclared;
 mod wanted;

@@ -105,10 +105,36 @@ pub trait Leased {
         Box::pin(async { Ok(None) })
     }
 
+    /// What a response about the certificate's revocation is asked and checked with. A store that keeps no responses
+    /// has none, and neither is there one without a certificate.
+    fn stapling(&self) -> Pending<'_, Result<Option<Stapling>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Keeps a response. Called only where there is a [`Stapling`].
+    fn save_response<'a>(
+        &'a mut self,
+        _timestamp: u64,
+        _response: &'a [u8],
+    ) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Replaces the key that is ready for the next issue, or removes it.
     fn save_next_key<'a>(&'a mut self, _key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// What belongs to OCSP stapling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stapling {
+    /// The certificate and its chain, PEM.
+    pub fullchain: String,
+    /// Where the response is for hooks, whether there is one or not.
+    pub path: PathBuf,
+    /// The response that is kept, DER.
+    pub response: Option<Vec<u8>>,
 }
 
 /// What is known about a certificate.

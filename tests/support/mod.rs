@@ -1,5 +1,6 @@
 //! What the black-box tests stand on: a place to run hydrant in, a CA to run it against, and its output to compare.
 
+mod engine;
 mod faults;
 mod measured;
 mod openssl;
@@ -9,9 +10,10 @@ mod rig;
 mod running;
 mod test;
 
+pub(crate) use engine::Engine;
 pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
-pub(crate) use openssl::{CertificateFacts, assert_good_pair};
+pub(crate) use openssl::{CertificateFacts, assert_good_pair, openssl};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK};
 pub(crate) use rig::Rig;

@@ -75,7 +75,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[track_caller]
-fn openssl(command: &mut Command) -> String {
+pub(crate) fn openssl(command: &mut Command) -> String {
     let output = command.output().expect("tests/rig/install installs openssl");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}\n{stderr}");

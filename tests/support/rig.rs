@@ -116,6 +116,12 @@ impl Rig {
         self.dns().values(&format!("_acme-challenge.{name}")).unwrap()
     }
 
+    /// The key that the CA issues with, PEM.
+    #[track_caller]
+    pub(crate) fn issuing_key(&self) -> String {
+        self.management(&[], "/intermediate-keys/0")
+    }
+
     /// Makes the CA answer for a certificate's renewal information with `answer`, which need not even be JSON.
     #[track_caller]
     pub(crate) fn set_renewal_info(&self, certificate_pem: &str, answer: &str) {

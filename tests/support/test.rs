@@ -123,6 +123,11 @@ impl Test {
         self
     }
 
+    /// Writes a file in the test's directory, which is there already.
+    pub(crate) fn put(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+    }
+
     /// A path in the test's directory.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join(path)

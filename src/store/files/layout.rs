@@ -44,6 +44,9 @@ impl Kind {
     }
 }
 
+/// dehydrated's name of the OCSP response in use.
+pub(crate) const OCSP: &str = "ocsp.der";
+
 /// dehydrated's name of the key that is ready for the next issue.
 pub(crate) const NEXT_KEY: &str = "privkey.roll.pem";
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::atomic::{self, FileError, Modes};
-use super::{LeaseOutcome, Leased, LoadResult, Loaded, Paths, Pending, Store, StoreError};
+use super::{LeaseOutcome, Leased, LoadResult, Loaded, Paths, Pending, Stapling, Store, StoreError};
 use crate::chain::Chain;
 use crate::identifier::CertName;
 use crate::key::Secret;
@@ -259,6 +259,20 @@ impl Leased for FileLease {
     fn next_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
         let dir = self.held.dir();
         Box::pin(blocking(move || Ok(set::next_key(&dir)?)))
+    }
+
+    fn stapling(&self) -> Pending<'_, Result<Option<Stapling>, StoreError>> {
+        let dir = self.held.dir();
+        Box::pin(blocking(move || Ok(set::stapling(&dir)?)))
+    }
+
+    fn save_response<'a>(
+        &'a mut self,
+        timestamp: u64,
+        response: &'a [u8],
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let (dir, modes, response) = (self.held.dir(), self.modes, response.to_owned());
+        Box::pin(blocking(move || Ok(set::save_response(&dir, modes, timestamp, &response)?)))
     }
 
     fn save_next_key<'a>(&'a mut self, key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {

@@ -9,7 +9,7 @@ use crate::chain::Chain;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, KeySource};
 use crate::store::atomic::{self, FileError, Modes};
-use crate::store::{Paths, StoreError};
+use crate::store::{Paths, Stapling, StoreError};
 
 /// A timestamp that is later than those of all files in `dir`, and not before `now`.
 ///
@@ -114,6 +114,34 @@ pub(crate) fn save_next_key(dir: &Path, modes: Modes, key: Option<&Secret>) -> R
         Some(key) => atomic::write(&path, key.expose().as_bytes(), modes.file),
         None => atomic::remove(&path).map(|_| ()),
     }
+}
+
+/// The chain in use and the OCSP response that is kept with it.
+pub(crate) fn stapling(dir: &Path) -> Result<Option<Stapling>, FileError> {
+    let read = |path: &Path| match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", path, error)),
+    };
+    let Some(fullchain) = read(&dir.join(Kind::Fullchain.link()))? else { return Ok(None) };
+    // What is no text has no certificates either.
+    let fullchain = String::from_utf8(fullchain).unwrap_or_default();
+    let path = dir.join(layout::OCSP);
+    let response = read(&path)?;
+    Ok(Some(Stapling { fullchain, path, response }))
+}
+
+/// Writes a response and then puts the link to it.
+pub(crate) fn save_response(
+    dir: &Path,
+    modes: Modes,
+    timestamp: u64,
+    response: &[u8],
+) -> Result<(), FileError> {
+    let (base, extension) = layout::split(layout::OCSP);
+    let file = format!("{base}-{timestamp}.{extension}");
+    atomic::write(&dir.join(&file), response, modes.file)?;
+    atomic::link_all(dir, &[(layout::OCSP, &file)])
 }
 
 fn read_key(path: &Path) -> Result<Option<Secret>, FileError> {
