@@ -98,7 +98,12 @@ pub fn from_arguments(names: &[String], alias: Option<&str>) -> Domains {
     if alias.is_some_and(|alias| alias.contains(char::is_whitespace)) {
         let span = Span { range: alias_start..source.text.len(), source };
         let found = Diagnostic::error("unsafe-alias", Some(span), "the alias has a blank");
-        return Domains { diagnostics: vec![found], refused: 1, before_refused: Some(0), entries: Vec::new() };
+        return Domains {
+            diagnostics: vec![found],
+            refused: 1,
+            before_refused: Some(0),
+            entries: Vec::new(),
+        };
     }
     let mut domains = parse(&[source]);
     for found in domains.diagnostics.iter_mut().filter(|found| found.rule == "alias-required") {

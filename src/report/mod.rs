@@ -17,8 +17,8 @@ use std::sync::{Mutex, PoisonError};
 
 pub use event::{Event, Phase};
 use progress::Progress;
-use transcript::Transcript;
 pub use summary::{Outcome, RunReport, Summary};
+use transcript::Transcript;
 
 use crate::config::Format;
 use crate::diagnostic::Diagnostic;

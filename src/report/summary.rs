@@ -162,7 +162,8 @@ impl RunReport {
         if self.http_error {
             return Some(String::new());
         }
-        let left = if self.owed_cleaning { "a challenge could not be cleaned" } else { "not everything is done" };
+        let left =
+            if self.owed_cleaning { "a challenge could not be cleaned" } else { "not everything is done" };
         Some(format!("{}: {}", self.name, self.problem.as_deref().unwrap_or(left)))
     }
 

@@ -61,7 +61,8 @@ impl Transcript {
 
 /// Whose lines, and the lines.
 fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)> {
-    let of = |name: &'e CertName, lines: &[&str]| (Some(name), lines.iter().map(ToString::to_string).collect());
+    let of =
+        |name: &'e CertName, lines: &[&str]| (Some(name), lines.iter().map(ToString::to_string).collect());
     Some(match event {
         Event::Looking { name, names } => (Some(*name), vec![processing(names)]),
         Event::Remark { name, text } => of(name, &[text]),
@@ -99,9 +100,8 @@ fn started(step: &Step) -> Vec<String> {
                 " + Checking domain name(s) of existing cert... changed!".to_owned(),
                 " + Domain name(s) are not matching!".to_owned(),
             ];
-            let names = |names: &[Identifier]| {
-                names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-            };
+            let names =
+                |names: &[Identifier]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             let told = [("Names only in old certificate", removed), ("Names only configured", added)];
             let told = told.into_iter().filter(|(_, names)| !names.is_empty());
             lines.extend(told.map(|(what, which)| format!(" + {what}: {}", names(which))));
@@ -142,9 +142,8 @@ fn phase_line(phase: Phase) -> &'static str {
 
 /// An instant as `openssl x509 -enddate` prints it.
 fn openssl(at: OffsetDateTime) -> String {
-    let form = format_description!(
-        "[month repr:short] [day padding:space] [hour]:[minute]:[second] [year] GMT"
-    );
+    let form =
+        format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second] [year] GMT");
     at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
 }
 

@@ -91,7 +91,7 @@ impl<'r> Certificate<'r> {
 
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
-        match working_for(&self.entry.name, self.try_work(loaded, approach)).await {
+        match working_for(&self.entry.name, Box::pin(self.try_work(loaded, approach))).await {
             Ok(ended) => ended,
             Err(error) => Ended::Report(self.failed(&error, None, None)),
         }

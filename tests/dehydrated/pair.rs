@@ -8,8 +8,7 @@ use std::path::Path;
 use crate::support::{Call, DNS_HOOK, Output, RECORD_HOOK, Rig, Test, dehydrated, hydrant};
 
 /// What dehydrated exports, and what a configuration may.
-const EXPORTED: &str =
-    "alias|altnames|CHALLENGETYPE|KEY_ALGO|PRIVATE_KEY_ROLLOVER|WELLKNOWN|BASEDIR|CERTDIR|ALPNCERTDIR|CONFIG|COMMAND|MY_.*";
+const EXPORTED: &str = "alias|altnames|CHALLENGETYPE|KEY_ALGO|PRIVATE_KEY_ROLLOVER|WELLKNOWN|BASEDIR|CERTDIR|ALPNCERTDIR|CONFIG|COMMAND|MY_.*";
 
 /// One installation for each of the two, equal but for where they are.
 pub(super) struct Pair {
@@ -130,7 +129,8 @@ fn in_fixed_order(mut calls: Vec<Call>) -> Vec<Call> {
             call.arguments = triples.concat();
         }
     }
-    for alike in calls.chunk_by_mut(|a, b| a.operation == b.operation && a.operation.ends_with("_challenge")) {
+    for alike in calls.chunk_by_mut(|a, b| a.operation == b.operation && a.operation.ends_with("_challenge"))
+    {
         alike.sort_by(|a, b| a.arguments.cmp(&b.arguments));
     }
     calls

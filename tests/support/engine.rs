@@ -4,7 +4,7 @@ use hydrant::commands::gather::Gathered;
 use hydrant::commands::run::{self, RunOptions};
 use hydrant::config::{ChallengeType, Config, Format, Proxy};
 use hydrant::error::{Error, ExitCode};
-use hydrant::report::{ReportOptions, Reporter, Verbosity};
+use hydrant::report::{ReportOptions, Reporter, Verbosity, Words};
 
 use super::{Rig, Test};
 
@@ -41,6 +41,7 @@ impl Engine {
             verbosity: Verbosity::Quiet,
             color: Some(false),
             only_documents: false,
+            words: Words::Hydrant,
         };
         let reporter = Rc::new(Reporter::new(options));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -11,11 +11,7 @@ use crate::store::files::Tidied;
 ///
 /// # Errors
 /// The certificate directory cannot be listed.
-pub(super) async fn cleanup(
-    gathered: &Gathered,
-    what: AutoCleanup,
-    prefix: &str,
-) -> Result<ExitCode, Error> {
+pub(super) async fn cleanup(gathered: &Gathered, what: AutoCleanup, prefix: &str) -> Result<ExitCode, Error> {
     let cleanup = tidy(gathered, what).await?;
     for tidied in &cleanup.done {
         gathered.reporter.event(&Event::Notice(&format!("{prefix}{}", line(gathered, tidied))));

@@ -23,11 +23,7 @@ pub(super) async fn cron(
     ended(&signals, carry_out(session, list_error, force).await)
 }
 
-async fn carry_out(
-    session: Session<'_>,
-    list_error: Option<Error>,
-    force: bool,
-) -> Result<ExitCode, Error> {
+async fn carry_out(session: Session<'_>, list_error: Option<Error>, force: bool) -> Result<ExitCode, Error> {
     let gathered = session.gathered;
     session
         .run(async {

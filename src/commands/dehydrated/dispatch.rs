@@ -16,24 +16,22 @@ use crate::store::atomic::create_directory;
 ///
 /// # Errors
 /// Whatever ended it early.
-pub(super) async fn dispatch(
-    installation: Installation,
-    reporter: Rc<Reporter>,
-) -> Result<ExitCode, Error> {
+pub(super) async fn dispatch(installation: Installation, reporter: Rc<Reporter>) -> Result<ExitCode, Error> {
     let mut installation = installation;
     let (config, command) = (installation.config.clone(), installation.command.clone());
     let parameters = installation.parameters.clone();
     let without_list = |config| Gathered::without_list(config, Rc::clone(&reporter));
     match command {
         Command::Cron => {
-            let (mut gathered, list_error) =
-                Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
+            let (mut gathered, list_error) = Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
             settle_certificates(&mut installation, &mut gathered)?;
             let cache = &installation.chain_cache;
-            create_directory(cache).map_err(|error| Error::failed(error))?;
+            create_directory(cache).map_err(Error::failed)?;
             cron::cron(&gathered, list_error, parameters.force).await
         }
-        Command::SignCsr(path) => sign_csr::sign(&without_list(config), &path, parameters.full_chain).await,
+        Command::SignCsr(path) => {
+            Box::pin(sign_csr::sign(&without_list(config), &path, parameters.full_chain)).await
+        }
         Command::Revoke(path) => revoke::revoke(&without_list(config), &path).await,
         Command::Account => account(&without_list(config), AccountCommand::Update).await,
         Command::Deactivate => account(&without_list(config), AccountCommand::Deactivate).await,
@@ -53,8 +51,8 @@ pub(super) async fn dispatch(
 /// Reads the files of single certificates, and settles what they say.
 fn settle_certificates(installation: &mut Installation, gathered: &mut Gathered) -> Result<(), Error> {
     let notes = installation.certificates(&gathered.names()).map_err(LoadError::into_error)?;
-    gathered.config.certificates = installation.config.certificates.clone();
-    gathered.config.hooks = installation.config.hooks.clone();
+    gathered.config.certificates.clone_from(&installation.config.certificates);
+    gathered.config.hooks.clone_from(&installation.config.hooks);
     for note in notes {
         let remarks = Remarks {
             said: vec![note.announcement()],

@@ -95,7 +95,7 @@ impl<'a> Door<'a> {
         let tasks = tokio::task::LocalSet::new();
         let code = tasks.block_on(&runtime, async {
             match loaded {
-                Ok(installation) => finish(installation, &reporter).await,
+                Ok(installation) => Box::pin(finish(installation, &reporter)).await,
                 Err(error) => refuse(error, &reporter).await,
             }
         });

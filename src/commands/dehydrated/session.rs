@@ -44,7 +44,8 @@ impl<'a> Session<'a> {
 
     /// Does `work`, unless a signal comes first; whatever it ends with, hooks hear of it when it is a failure.
     pub(super) async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let ended = self.stop.unless_stopped(work).await;
+        // On the heap: what waits for it would be as large.
+        let ended = self.stop.unless_stopped(Box::pin(work)).await;
         let ended = ended.unwrap_or_else(|| Err(Error::new(ErrorKind::Interrupted, Interrupted)));
         if let Err(error) = &ended {
             self.tell(error).await;
