@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::support::{Call, DNS_HOOK, Output, RECORD_HOOK, Rig, Test, dehydrated, hydrant};
+use crate::support::{Call, DNS_HOOK, Output, RECORD_HOOK, Rig, Test, dehydrated, hydrant, without_times};
 
 /// What dehydrated exports, and what a configuration may.
 const EXPORTED: &str = "alias|altnames|CHALLENGETYPE|KEY_ALGO|PRIVATE_KEY_ROLLOVER|WELLKNOWN|BASEDIR|CERTDIR|ALPNCERTDIR|CONFIG|COMMAND|MY_.*";
@@ -141,7 +141,8 @@ fn seen(test: &Test, call: &Call) -> String {
     let mut call = call.clone();
     // Difference `no-trailing-blank`.
     if call.operation == "generate_csr" && call.arguments[2].trim_end().contains(' ') {
-        call.arguments[2] = call.arguments[2].trim_end().to_owned();
+        let trimmed = call.arguments[2].trim_end().to_owned();
+        call.arguments[2] = trimmed;
     }
     let directory = test.path("").display().to_string();
     let directory = directory.trim_end_matches('/');
@@ -177,5 +178,5 @@ fn tree(test: &Test) -> Vec<String> {
             found.insert(name, what);
         }
     }
-    found.into_iter().map(|(name, what)| test.without_times(&format!("{name} {what}"))).collect()
+    found.into_iter().map(|(name, what)| without_times(&format!("{name} {what}"))).collect()
 }

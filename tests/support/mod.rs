@@ -15,7 +15,7 @@ pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
 pub(crate) use openssl::{CertificateFacts, assert_good_pair, openssl};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
-pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK};
+pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK, without_times};
 pub(crate) use rig::Rig;
 pub(crate) use running::Running;
 pub(crate) use test::{Test, dehydrated, hydrant, rig_hook};

@@ -80,13 +80,6 @@ impl Test {
     }
 }
 
-impl Test {
-    /// A text without the timestamps in it.
-    pub(crate) fn without_times(&self, text: &str) -> String {
-        without_times(text)
-    }
-}
-
 /// A token and the value of a TXT record are both 32 bytes in base64url.
 fn answer(argument: &str, name: &str) -> String {
     let is_one = argument.len() == 43
@@ -94,8 +87,8 @@ fn answer(argument: &str, name: &str) -> String {
     if is_one { name.to_owned() } else { argument.to_owned() }
 }
 
-/// Timestamps have ten digits.
-fn without_times(argument: &str) -> String {
+/// A text without timestamps, which have ten digits.
+pub(crate) fn without_times(argument: &str) -> String {
     let mut text = String::new();
     for part in argument.split_inclusive(|character: char| !character.is_ascii_digit()) {
         let digits = part.trim_end_matches(|character: char| !character.is_ascii_digit());
