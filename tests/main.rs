@@ -7,6 +7,7 @@ mod challenges;
 mod commands;
 mod concurrency;
 mod crash;
+mod dehydrated;
 mod docs;
 mod durability;
 mod hook_contract;

@@ -114,14 +114,23 @@ pub fn link_all(directory: &Path, links: &[(&str, &str)]) -> Result<(), FileErro
 ///
 /// When it could not be created or made durable.
 pub fn create_directory(path: &Path) -> Result<(), FileError> {
+    create_directory_with(path, DIRECTORY_MODE)
+}
+
+/// The same with another mode.
+///
+/// # Errors
+///
+/// As [`create_directory`].
+pub fn create_directory_with(path: &Path, mode: u32) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
     let above = parent(path);
-    create_directory(above)?;
-    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+    create_directory_with(above, mode)?;
+    match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => {
-            fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+            fs::set_permissions(path, Permissions::from_mode(mode))
                 .map_err(FileError::at("set the mode of", path))?;
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}

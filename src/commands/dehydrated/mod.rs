@@ -79,7 +79,8 @@ impl<'a> Door<'a> {
             command,
             parameters,
         };
-        let loaded = installed::load(typed, &|line| reporter.remark(line), &|line| reporter.aside(line));
+        // These lines are on stdout even where a certificate follows them: who reads PEM passes them over.
+        let loaded = installed::load(typed, &|line| reporter.document(line), &|line| reporter.aside(line));
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -111,9 +112,6 @@ impl<'a> Door<'a> {
 
 /// Carries out the command of an installation.
 async fn finish(installation: Installation, reporter: &Rc<Reporter>) -> ExitCode {
-    for warning in &installation.warnings {
-        reporter.aside(&format!("warning: {warning}"));
-    }
     match &installation.command {
         Command::Env => {
             reporter.document(&installation.declarations());
@@ -123,16 +121,31 @@ async fn finish(installation: Installation, reporter: &Rc<Reporter>) -> ExitCode
             reporter.document(&version::version(&installation));
             ExitCode::Success
         }
-        _ => carry_out(installation, reporter).await.unwrap_or_else(|error| {
-            reporter.fatal(&error);
-            ExitCode::Failed
-        }),
+        _ => {
+            for warning in &installation.warnings {
+                reporter.aside(&format!("warning: {warning}"));
+            }
+            carry_out(installation, reporter).await.unwrap_or_else(|error| {
+                reporter.fatal(&error);
+                ExitCode::Failed
+            })
+        }
     }
 }
 
 /// The commands that need the CA or the store.
-async fn carry_out(installation: Installation, reporter: &Rc<Reporter>) -> Result<ExitCode, Error> {
-    let gathered = Gathered::with_list(installation.config.clone(), Rc::clone(reporter))?;
+async fn carry_out(mut installation: Installation, reporter: &Rc<Reporter>) -> Result<ExitCode, Error> {
+    let mut gathered = Gathered::with_list(installation.config.clone(), Rc::clone(reporter))?;
+    match installation.certificates(&gathered.names()) {
+        Ok(said) => {
+            for said in said {
+                reporter.document(&said.announcement());
+                said.warnings().for_each(|warning| reporter.aside(&warning));
+            }
+        }
+        Err(error) => return Ok(refuse(error, reporter).await),
+    }
+    gathered.config.clone_from(&installation.config);
     let options = RunOptions { force: installation.parameters.force, ..RunOptions::default() };
     run::run(&gathered, options).await
 }
