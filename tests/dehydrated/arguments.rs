@@ -87,12 +87,7 @@ fn hydrants_own_command_takes_the_same_words() {
 #[test]
 fn the_help_goes_by_the_name_that_was_called() {
     let test = Test::new();
-    let link = test.path("bin/dehydrated").display().to_string();
-    test.as_dehydrated(&["-h"])
-        .code(0)
-        .stderr("")
-        .stdout_contains(&"Usage: [DIR]/bin/dehydrated [-h] ".replace("[DIR]", "[DIR]"));
-    assert!(!link.is_empty());
+    test.as_dehydrated(&["-h"]).code(0).stderr("").stdout_contains("Usage: [DIR]/bin/dehydrated [-h] ");
     let program = hydrant();
     let output = test.program(program, &["dehydrated", "--help"]).code(0);
     assert!(output.stdout.starts_with(&format!("Usage: {program} dehydrated [-h] ")), "{}", output.stdout);

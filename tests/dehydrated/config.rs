@@ -1,7 +1,7 @@
 //! What a configuration can do and does, compared with the real dehydrated where it does the same.
 
 use super::same;
-use crate::support::Test;
+use crate::support::{DNS_HOOK, Rig, Test, dehydrated};
 
 /// Runs `--env` on a configuration, by hydrant and by dehydrated.
 #[track_caller]
@@ -105,7 +105,7 @@ fn a_refusal_is_told_to_the_hook() {
         let ours = place(Test::new());
         ours.as_dehydrated(&arguments).code(1);
         let theirs = place(Test::new());
-        theirs.program(crate::support::dehydrated(), &arguments).code(1);
+        theirs.program(dehydrated(), &arguments).code(1);
         let record = |test: &Test| {
             let text = std::fs::read_to_string(test.path("record")).unwrap_or_default();
             let name = test.path("").file_name().unwrap().display().to_string();
@@ -200,4 +200,52 @@ fn without_bash_plain_assignments_are_read() {
          --> ./config:2:12\n  |\n2 | WELLKNOWN=\"$(pwd)\"\n  |            ^^^^^^^\n  |\n  \
          = help: install bash, and the configuration may be any bash script\n",
     );
+}
+
+#[test]
+fn a_function_of_the_configuration_is_a_hook_like_any_other() {
+    let rig = Rig::start();
+    let config = "CA=$HYDRANT_CA\nCURL_OPTS=\"--cacert $HYDRANT_CA_ROOTS\"\nCHALLENGETYPE=dns-01\nexport KEY=exported\n\
+                  MINE=\"kept in 'the' shell\"\nlist=(a 'b c')\nHOOK=my_hook\numask 027\n\
+                  note() { first=${2-}; printf '%s|' \"$1\" \"$KEY\" \"$MINE\" \"${list[1]}\" \"${first%-*}\" >>\"$RECORD\"; umask >>\"$RECORD\"; }\n\
+                  my_hook() { note \"$@\"; \"$DNS_HOOK\" \"$@\"; }\n";
+    let place = || {
+        let test = Test::new().rig(&rig).domains("a.example\n").write("config", config);
+        let record = test.path("record");
+        test.env("RECORD", record).env("DNS_HOOK", DNS_HOOK)
+    };
+    let arguments = ["-f", "./config", "-c", "--accept-terms"];
+    let ours = place();
+    ours.as_dehydrated(&arguments).code(0);
+    let theirs = place();
+    theirs.program(dehydrated(), &arguments).code(0);
+    assert_eq!(ours.read("record"), theirs.read("record"));
+    assert!(ours.read("record").contains("deploy_cert|exported|kept in 'the' shell|b c|a.example|0027\n"));
+}
+
+#[test]
+fn a_certificates_own_configuration_is_announced_as_dehydrated_announces_it() {
+    let rig = Rig::start();
+    let place = || {
+        let config = "CA=$HYDRANT_CA\nCURL_OPTS=\"--cacert $HYDRANT_CA_ROOTS\"\nCHALLENGETYPE=dns-01\nHOOK=$DNS_HOOK\n";
+        Test::new()
+            .rig(&rig)
+            .domains("a.example\n")
+            .write("config", config)
+            .write(
+                "certs/a.example/config",
+                "KEY_ALGO=prime256v1\nRENEW_DAYS=$((RENEW_DAYS + 1))\nfalse\nCONTACT=x\n",
+            )
+            .env("DNS_HOOK", DNS_HOOK)
+    };
+    let arguments = ["-f", "./config", "-c", "--accept-terms", "-a", "rsa"];
+    let said = |text: &str| -> Vec<String> {
+        let lines =
+            text.lines().filter(|line| line.starts_with(" + Using certificate") || line.starts_with("   "));
+        lines.map(str::to_owned).collect()
+    };
+    let ours = place().as_dehydrated(&arguments).code(0);
+    let theirs = place().program(dehydrated(), &arguments).code(0);
+    assert_eq!((said(&ours.stdout), said(&ours.stderr)), (said(&theirs.stdout), said(&theirs.stderr)));
+    assert_eq!(said(&ours.stderr), ["   ! Setting CONTACT on a per-certificate base is not (yet) supported"]);
 }
