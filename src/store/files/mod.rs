@@ -269,8 +269,8 @@ impl Leased for FileLease {
     }
 
     fn save_next_key<'a>(&'a mut self, key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
-        let (dir, modes, key) = (self.held.dir(), self.modes, key.cloned());
-        Box::pin(blocking(move || Ok(set::save_next_key(&dir, modes, key.as_ref())?)))
+        let (dir, key) = (self.held.dir(), key.cloned());
+        Box::pin(blocking(move || Ok(set::save_next_key(&dir, key.as_ref())?)))
     }
 }
 
