@@ -37,6 +37,7 @@ pub async fn tidy(gathered: &Gathered, what: AutoCleanup) -> Result<Cleanup, Err
 }
 
 /// Prints what was left alone and what failed; gives whether nothing failed.
+#[must_use]
 pub fn tell_of_the_rest(gathered: &Gathered, cleanup: Cleanup) -> bool {
     for (name, holder) in &cleanup.held {
         gathered.reporter.aside(&format!("note: {name}: in work elsewhere ({holder}), left alone"));

@@ -112,10 +112,10 @@ impl<'a> Authorities<'a> {
 
     async fn refuse_deactivated(&self, ca: &Ca) -> Result<(), AuthorityError> {
         let directory = ca.directory.as_str();
-        match self.accounts.is_deactivated(directory).await? {
-            true => Err(AuthorityError::Deactivated { ca: directory.to_owned() }),
-            false => Ok(()),
+        if self.accounts.is_deactivated(directory).await? {
+            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
         }
+        Ok(())
     }
 
     async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
