@@ -40,6 +40,7 @@ use crate::identifier::CertName;
 
 /// Everything a run needs to know, with all defaults applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "settings are independent of each other")]
 pub struct Config {
     /// The directory below which everything is kept; absolute.
     pub base_dir: PathBuf,
