@@ -1,10 +1,10 @@
 //! hydrant under the name of dehydrated, beside the real one.
 
-mod pair;
-mod sequence;
 mod arguments;
 mod config;
 mod environment;
+mod pair;
+mod sequence;
 
 use std::fs;
 use std::path::Path;
