@@ -9,3 +9,4 @@ mod place;
 mod renewal;
 mod sequence;
 mod signals;
+mod speed;
