@@ -108,6 +108,8 @@ pub enum ExitCode {
     Limited,
     /// 75: the CA, Vault or the network could not be reached at all: try again.
     Unreachable,
+    /// 129: interrupted by SIGHUP, after cleaning up.
+    HungUp,
     /// 130: interrupted by SIGINT, after cleaning up.
     Interrupted,
     /// 143: interrupted by SIGTERM, after cleaning up.
@@ -128,6 +130,7 @@ impl ExitCode {
             Self::Danger => 4,
             Self::Limited => 5,
             Self::Unreachable => 75,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
             Self::Script(code) => code,

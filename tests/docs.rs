@@ -230,6 +230,39 @@ fn ci_examples() -> Vec<PathBuf> {
     files.filter(|path| is_yaml(path) && path.file_name() != Path::new("hydrant.yml").file_name()).collect()
 }
 
+/// The text of every test file, those of the rig left out.
+fn tests_source() -> String {
+    let directory = root().join("tests");
+    let directories = ["", "dehydrated", "commands"].map(|name| directory.join(name));
+    let files = directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
+    let paths = files.map(|file| file.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
+fn every_intended_difference_to_dehydrated_has_its_test() {
+    let page = fs::read_to_string(root().join("examples/dehydrated/README.md")).unwrap();
+    let source = tests_source();
+    let rows = table(&page, "Differences");
+    assert!(rows.len() > 30, "{rows:?}");
+    let mut known = BTreeSet::new();
+    for row in &rows {
+        let (difference, test) = (quoted(&row[0]).next().unwrap(), quoted(&row[2]).next().unwrap());
+        assert!(known.insert(difference), "{difference} is there twice");
+        assert!(!row[1].is_empty(), "{difference}");
+        assert!(
+            source.contains(&format!("#[test]\nfn {test}() {{")),
+            "{difference}: there is no test {test}"
+        );
+    }
+    // What tests leave out of a comparison is one of them.
+    let mark = concat!("// ", "Difference `");
+    for mention in source.split(mark).skip(1) {
+        let difference = mention.split('`').next().unwrap();
+        assert!(known.contains(difference), "{difference} is not in the list");
+    }
+}
+
 #[test]
 fn every_command_has_a_help_text_with_an_example() {
     let test = Test::new();

@@ -9,7 +9,7 @@ use super::gather::Gathered;
 use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
-use crate::hook::{HookContext, HookLine, Hooks, LineSink, Operation, Sequence, Stop};
+use crate::hook::{HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop};
 use crate::report::{Event, Summary};
 use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
 use crate::store::Store;
@@ -97,6 +97,29 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
 
 /// Finds the hooks and calls none.
 pub(super) fn find_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
+    find_these_hooks(gathered, gathered.config.hooks.clone(), command, stop)
+}
+
+/// The same for a request that somebody else made: there is no line that hooks could be called for, and no file.
+pub(in crate::commands) fn find_hooks_for_request(gathered: &Gathered, stop: &Stop) -> Result<Hooks, Error> {
+    use Operation::{CleanChallenge, DeployChallenge, ExitHook, InvalidChallenge, RequestFailure};
+    let concerns = [DeployChallenge, CleanChallenge, InvalidChallenge, RequestFailure, ExitHook];
+    let mut hooks = gathered.config.hooks.clone();
+    for hook in &mut hooks {
+        let configured = hook.operations.as_ref();
+        let wanted = concerns.into_iter().filter(|one| configured.is_none_or(|list| list.contains(one)));
+        hook.operations = Some(wanted.collect());
+    }
+    find_these_hooks(gathered, hooks, SIGN_CSR, stop)
+}
+
+/// The same for some of the hooks.
+pub(in crate::commands) fn find_these_hooks(
+    gathered: &Gathered,
+    hooks: Vec<HookSettings>,
+    command: &str,
+    stop: &Stop,
+) -> Result<Hooks, Error> {
     let config = &gathered.config;
     let everywhere = config.everywhere();
     let mut context = HookContext::new(everywhere.ca.directory.as_str(), stop.clone());
@@ -123,14 +146,14 @@ pub(super) fn find_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Res
         HookSequence::Strict => Sequence::Strict,
     };
     context.names_stay = config.on_failure == OnFailure::Stop;
+    context.only_names = command == SIGN_CSR;
     context.stdout_taken = gathered.reporter.prints_only_documents();
     let reporter = Rc::clone(&gathered.reporter);
     let lines: LineSink = Rc::new(move |line: HookLine<'_>| {
         let HookLine { hook, certificate, text, .. } = line;
         reporter.event(&Event::HookLine { hook, certificate, text });
     });
-    let hooks = Hooks::find(config.hooks.clone(), context, lines);
-    hooks.map_err(|error| hook_error(&error))
+    Hooks::find(hooks, context, lines).map_err(|error| hook_error(&error))
 }
 
 /// Keeps secrets from hooks that were not meant to have them, and from what those print that were.
@@ -152,6 +175,9 @@ fn withhold_secrets(config: &Config, context: &mut HookContext) {
         }
     }
 }
+
+/// dehydrated's word for signing a request.
+const SIGN_CSR: &str = "sign_csr";
 
 /// Secrets of the caller that reach only hooks whose `pass_env:` names them.
 const WITHHELD: [&str; 3] = ["VAULT_TOKEN", "VAULT_SECRET_ID", "EAB_HMAC_KEY"];

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
-use super::run::start_hooks;
+use super::run::find_hooks_for_request;
 use crate::chain::Chain;
 use crate::csr::Csr;
 use crate::error::{Error, ErrorKind, ExitCode};
@@ -21,7 +21,7 @@ use crate::store::{Lease, LeaseOutcome};
 /// The certificate cannot be had.
 pub async fn sign_csr(gathered: &Gathered, csr: &Csr) -> Result<ExitCode, Error> {
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
-    let hooks = start_hooks(gathered, "sign_csr", &stop).await?;
+    let hooks = find_hooks_for_request(gathered, &stop)?;
     hooks.ready().await.map_err(|error| hook_error(&error))?;
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let signed = sign(gathered, csr, &authorities, &hooks, &stop).await;

@@ -199,6 +199,15 @@ pub enum ExitCodes {
     Lecertvend,
 }
 
+impl ExitCodes {
+    /// Whether a hook that fails at the end of a run makes it a failed run; under dehydrated it is only said
+    /// (contract 4.4).
+    #[must_use]
+    pub fn count_exit_hook(self) -> bool {
+        self != Self::Dehydrated
+    }
+}
+
 impl Config {
     /// What a run in `base_dir` does when nobody says anything. `base_dir` is absolute.
     #[must_use]

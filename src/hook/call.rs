@@ -60,12 +60,17 @@ impl Shared {
     /// What dehydrated has exported when it makes this call: variables of a certificate are set one after the other, its
     /// names only when it begins to be issued, and stay set for the calls after it.
     fn exported(&self, call: &HookCall, facts: Option<&Facts<'_>>) -> Vec<(&'static str, String)> {
+        let mut exported = self.exported.borrow_mut();
         let is_set = |name: &str| match call {
-            HookCall::Probe => name == environment::ALIAS,
+            _ if self.context.only_names => [environment::ALTNAMES, environment::WELLKNOWN].contains(&name),
+            // What an earlier line has exported has this line's value already.
+            HookCall::Probe => {
+                [environment::ALIAS, environment::WELLKNOWN].contains(&name)
+                    || (name != environment::ALTNAMES && exported.contains_key(name))
+            }
             HookCall::GenerateCsr { .. } | HookCall::UnchangedCert { .. } => name != environment::ALTNAMES,
             _ => true,
         };
-        let mut exported = self.exported.borrow_mut();
         let set: BTreeMap<_, _> = facts.into_iter().flat_map(environment::exports).collect();
         let mut seen = exported.clone();
         seen.extend(set.into_iter().filter(|(name, _)| is_set(name)));
@@ -147,6 +152,14 @@ impl Hook {
         configured.is_none_or(|list| list.iter().any(|operation| every_run.contains(operation)))
     }
 
+    /// Whether, in a strict sequence, it is that of single certificates and no business of the run: dehydrated meets it
+    /// when the line's turn comes.
+    fn serves_lines_alone(&self) -> bool {
+        let configured = self.settings.operations.as_ref();
+        self.shared.context.sequence == Sequence::Strict
+            && configured.is_some_and(|list| !list.contains(&Operation::StartupHook))
+    }
+
     pub(super) fn wants(&self, operation: Operation) -> bool {
         // A dry run stores nothing, so there is nothing to deliver.
         if self.shared.context.dry_run && operation.is_delivery() {
@@ -169,7 +182,7 @@ impl Hook {
 
     /// Sends the probe, once, and learns what the hook announces.
     pub(super) async fn probe(&self) -> Result<(), HookError> {
-        if self.shared.context.probe && self.announced.get().is_none() {
+        if self.shared.context.probe && self.announced.get().is_none() && !self.serves_lines_alone() {
             let announced = self.send_probe(None).await?;
             // Set already only if two probes ran at once, and then to the same.
             let _ = self.announced.set(announced);

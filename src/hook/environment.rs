@@ -46,7 +46,7 @@ pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<St
 
 /// What dehydrated exports for a certificate, under the names it has there.
 pub(super) fn exports(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
-    let webroot = facts.webroot.map(|webroot| ("WELLKNOWN", webroot.display().to_string()));
+    let webroot = facts.webroot.map(|webroot| (WELLKNOWN, webroot.display().to_string()));
     let always = [
         (ALIAS, facts.name.to_string()),
         ("CHALLENGETYPE", facts.challenge.to_owned()),
@@ -57,8 +57,9 @@ pub(super) fn exports(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     always.into_iter().chain(webroot).collect()
 }
 
-/// The variable that dehydrated sets first.
+/// The variables that dehydrated sets first.
 pub(super) const ALIAS: &str = "alias";
+pub(super) const WELLKNOWN: &str = "WELLKNOWN";
 /// The variable that dehydrated sets only when it begins to issue.
 pub(super) const ALTNAMES: &str = "altnames";
 

@@ -61,6 +61,8 @@ pub struct HookContext {
     /// In a strict sequence: whether `altnames` stays set for the calls after a certificate, as under dehydrated without
     /// `--keep-going`.
     pub names_stay: bool,
+    /// In a strict sequence: whether the names are all there is to say of a certificate, since it is kept nowhere.
+    pub only_names: bool,
     /// Whether hooks are probed. dehydrated does so in `--cron` only.
     pub probe: bool,
     /// How long a hook that must end is given after TERM.
@@ -83,6 +85,7 @@ impl HookContext {
             sequence: Sequence::Overlapping,
             stdout_taken: false,
             names_stay: false,
+            only_names: false,
             probe: true,
             grace: Duration::from_secs(5),
             stop,

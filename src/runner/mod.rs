@@ -98,7 +98,9 @@ impl Runner<'_> {
         if let Err(error) = exited {
             let error = hook_error(&error);
             self.reporter.error(&error);
-            summary.problems.push(error.to_string());
+            if self.config.exit_codes.count_exit_hook() {
+                summary.problems.push(error.to_string());
+            }
         }
         Ok(summary)
     }

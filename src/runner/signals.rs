@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM stop a run, and SIGHUP as SIGTERM; a second one takes the grace from hooks that are still running.
+//! SIGINT, SIGTERM and SIGHUP stop a run; a second one takes the grace from hooks that are still running.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ impl Signals {
                 let code = tokio::select! {
                     _ = interrupt.recv() => ExitCode::Interrupted,
                     _ = terminate.recv() => ExitCode::Terminated,
-                    _ = hangup.recv() => ExitCode::Terminated,
+                    _ = hangup.recv() => ExitCode::HungUp,
                 };
                 noted.take_note(code, &handle);
             }

@@ -110,6 +110,11 @@ fn code_75_nobody_answers() {
 }
 
 #[test]
+fn code_129_hung_up_after_cleaning_up() {
+    interrupted("HUP", 129);
+}
+
+#[test]
 fn code_130_interrupted_after_cleaning_up() {
     interrupted("INT", 130);
 }

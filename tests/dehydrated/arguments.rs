@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::same;
+use super::alike::same;
 use crate::support::{Test, dehydrated, hydrant};
 
 /// What a script sees of an answer: the code, the message, and where the help is.

@@ -1,11 +1,11 @@
 //! What a configuration can do and does, compared with the real dehydrated where it does the same.
 
-use super::same;
+use super::alike::same;
 use crate::support::{DNS_HOOK, Rig, Test, dehydrated};
 
 /// Runs `--env` on a configuration, by hydrant and by dehydrated.
 #[track_caller]
-fn evaluated(config: &str) -> super::Did {
+fn evaluated(config: &str) -> super::alike::Did {
     same(|test| test.write("config", config), &["-e", "-f", "./config"])
 }
 

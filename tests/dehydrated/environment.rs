@@ -1,6 +1,6 @@
 //! `--env`: the configuration as it came to be, compared with the real one's.
 
-use super::same;
+use super::alike::same;
 use crate::support::Test;
 
 /// Runs `--env` with a configuration in `etc/config`, by hydrant and by dehydrated, and gives the declarations.

@@ -52,6 +52,31 @@ impl Pair {
         Pair { theirs: self.theirs.write(path, text), ours: self.ours.write(path, text) }
     }
 
+    /// The same with an executable bash script in both directories.
+    pub(super) fn hook_script(self, path: &str, body: &str) -> Pair {
+        Pair { theirs: self.theirs.hook_script(path, body), ours: self.ours.hook_script(path, body) }
+    }
+
+    /// The same with something to read on stdin.
+    pub(super) fn stdin(self, text: &str) -> Pair {
+        Pair { theirs: self.theirs.stdin(text), ours: self.ours.stdin(text) }
+    }
+
+    /// Changes a file in both directories.
+    pub(super) fn put(&self, path: &str, text: &str) {
+        self.theirs.put(path, text);
+        self.ours.put(path, text);
+    }
+
+    /// That a file is the same on both sides, but for where it is.
+    #[track_caller]
+    pub(super) fn same_file(&self, path: &str) -> String {
+        let text = |test: &Test| test.read(path).replace(&*test.path("").to_string_lossy(), "[DIR]/");
+        let ours = text(&self.ours);
+        assert_eq!(ours, text(&self.theirs), "{path}: hydrant's, then dehydrated's");
+        ours
+    }
+
     /// Runs the same command on both sides, the configuration named by its full path, as a script would.
     #[track_caller]
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {

@@ -80,10 +80,16 @@ impl Test {
     }
 }
 
-/// A token and the value of a TXT record are both 32 bytes in base64url.
+/// A token and the value of a TXT record are both 32 bytes in base64url; http-01's value is two such, and that of
+/// tls-alpn-01 32 bytes in hexadecimal.
 fn answer(argument: &str, name: &str) -> String {
-    let is_one = argument.len() == 43
-        && argument.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character));
+    let is_base64 = |text: &str| {
+        text.len() == 43
+            && text.chars().all(|character| character.is_ascii_alphanumeric() || "-_".contains(character))
+    };
+    let is_hex = argument.len() == 95
+        && argument.split(':').all(|byte| byte.len() == 2 && u8::from_str_radix(byte, 16).is_ok());
+    let is_one = argument.split('.').all(is_base64) || is_hex;
     if is_one { name.to_owned() } else { argument.to_owned() }
 }
 

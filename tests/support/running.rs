@@ -63,6 +63,14 @@ impl Running {
         assert!(status.success(), "could not send SIG{name}");
     }
 
+    /// Sends a signal to the whole process group that it was started in.
+    #[track_caller]
+    pub(crate) fn signal_group(&self, name: &str) {
+        let group = format!("-{}", self.pid());
+        let status = Command::new("kill").arg(format!("-{name}")).args(["--", &group]).status().unwrap();
+        assert!(status.success(), "could not send SIG{name}");
+    }
+
     /// What it has printed on stderr so far.
     pub(crate) fn stderr_so_far(&self) -> String {
         self.stderr.text()

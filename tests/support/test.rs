@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -173,6 +174,12 @@ impl Test {
     #[track_caller]
     pub(crate) fn start(&self) -> Running {
         self.spawn(Command::new(hydrant()).args(&self.arguments))
+    }
+
+    /// Starts hydrant with other arguments in a process group of its own and leaves it running.
+    #[track_caller]
+    pub(crate) fn start_in_group(&self, arguments: &[&str]) -> Running {
+        self.spawn(Command::new(hydrant()).args(arguments).process_group(0))
     }
 
     /// Runs hydrant under strace, with a fault put into its system calls: `injection` is what strace's `-e inject=` takes,

@@ -53,6 +53,7 @@ fn settle_certificates(installation: &mut Installation, gathered: &mut Gathered)
     let notes = installation.certificates(&gathered.names()).map_err(LoadError::into_error)?;
     gathered.config.certificates.clone_from(&installation.config.certificates);
     gathered.config.hooks.clone_from(&installation.config.hooks);
+    gathered.config.hook_sequence = installation.config.hook_sequence;
     for note in notes {
         let remarks = Remarks {
             said: vec![note.announcement()],
@@ -67,7 +68,7 @@ fn settle_certificates(installation: &mut Installation, gathered: &mut Gathered)
 /// dehydrated knows 0 and 1; after a signal the process is to end by it, see [`end_by_signal`].
 pub(super) fn narrowed(code: ExitCode) -> ExitCode {
     match code {
-        ExitCode::Success | ExitCode::Interrupted | ExitCode::Terminated => code,
+        ExitCode::Success | ExitCode::HungUp | ExitCode::Interrupted | ExitCode::Terminated => code,
         _ => ExitCode::Failed,
     }
 }
@@ -75,6 +76,7 @@ pub(super) fn narrowed(code: ExitCode) -> ExitCode {
 /// Ends the process by the signal that ended its work, so that its caller sees that; returns for any other code.
 pub(super) fn end_by_signal(code: ExitCode) {
     let signal = match code {
+        ExitCode::HungUp => signal_hook::consts::SIGHUP,
         ExitCode::Interrupted => signal_hook::consts::SIGINT,
         ExitCode::Terminated => signal_hook::consts::SIGTERM,
         _ => return,

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::acme::Account;
 use crate::commands::gather::Gathered;
-use crate::commands::run::find_hooks;
+use crate::commands::run::{find_hooks, find_hooks_for_request, find_these_hooks};
 use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Hooks, Stop};
 use crate::report::Event;
@@ -33,7 +33,13 @@ impl<'a> Session<'a> {
     /// A hook is missing or not executable; another run has the lock, of which hooks hear.
     pub(super) async fn begin(gathered: &'a Gathered, command: &str) -> Result<Self, Error> {
         let (signals, stop) = Signals::watch().map_err(Error::failed)?;
-        let hooks = find_hooks(gathered, command, &stop)?;
+        let hooks = match command {
+            "sign_domains" => find_hooks(gathered, command, &stop)?,
+            "sign_csr" => find_hooks_for_request(gathered, &stop)?,
+            // Others work without: one that is put in place later keeps nobody from having an account before.
+            _ => find_hooks(gathered, command, &stop)
+                .or_else(|_| find_these_hooks(gathered, Vec::new(), command, &stop))?,
+        };
         let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
         let mut session =
             Self { gathered, authorities, hooks, signals, stop, lock: None, unsettled: Cell::default() };

@@ -23,11 +23,13 @@ pub(super) async fn sign(gathered: &Gathered, path: &Path, full_chain: bool) -> 
         })
         .await;
     let printed = signed.map(|chain| {
-        let mut document = format!("# CERT #\n{}\n", chain.fullchain_pem());
+        let document = |text: &str| gathered.reporter.document(text);
+        document(&format!("# CERT #\n{}", chain.fullchain_pem()));
+        document("");
         if full_chain {
-            document.push_str(&format!("# CHAIN #\n{}", chain.chain_pem()));
+            document(&format!("# CHAIN #\n{}", chain.chain_pem()));
+            document("");
         }
-        gathered.reporter.document(&document);
         ExitCode::Success
     });
     ended(&session.signals, printed)

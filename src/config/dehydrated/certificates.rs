@@ -137,6 +137,7 @@ impl Installation {
             // The run's beginning and end are the business of the run's hook.
             settings.operations = Some(settle::OF_CERTIFICATES.to_vec());
             self.config.hooks.push(settings);
+            self.config.hook_sequence = self.with_hooks;
         }
         Ok(vec![name])
     }

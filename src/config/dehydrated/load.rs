@@ -16,7 +16,7 @@ use super::user;
 use super::variables::{DEFAULTS, LETSENCRYPT_V1, PRESETS, WELLKNOWN};
 use super::{Installation, LoadError, Loaded, Told, Typed, Variables, curl};
 use crate::cli::dehydrated::{Command, Parameters};
-use crate::config::{Config, HookSequence};
+use crate::config::Config;
 use crate::error::Error;
 use crate::hook::HookSettings;
 use crate::store::atomic;
@@ -269,7 +269,7 @@ impl Loading<'_> {
         let hook = self.hook.clone();
         if !hook.is_empty() {
             config.hooks = vec![self.program(&hook, variables.is_yes("HOOK_CHAIN"))?];
-            config.hook_sequence = HookSequence::Strict;
+            config.hook_sequence = self.overlay.sequence_with_hooks();
         }
         config.certificates.base.hooks = config.hooks.iter().map(|hook| hook.name.clone()).collect();
         config.environment = Some(self.state.environment());
@@ -292,6 +292,7 @@ impl Loading<'_> {
             parameters: self.typed.parameters.clone(),
             variables,
             warnings,
+            with_hooks: self.overlay.sequence_with_hooks(),
             shell: Loaded(self.evaluator),
             state: self.state,
             scratch: self.scratch,

@@ -27,7 +27,7 @@ pub use certificates::PerCertificate;
 pub use load::load;
 pub use variables::{VERSION, Variable, Variables};
 
-use super::Config;
+use super::{Config, HookSequence};
 use crate::cli::dehydrated::{Command, Parameters};
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
@@ -71,6 +71,8 @@ pub struct Installation {
     pub chain_cache: PathBuf,
     /// What is odd about the configuration, a line each.
     pub warnings: Vec<String>,
+    /// How certificates with a hook are worked on.
+    with_hooks: HookSequence,
     shell: Loaded,
     state: State,
     scratch: Option<tempfile::TempDir>,

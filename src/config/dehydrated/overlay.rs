@@ -12,7 +12,7 @@ use crate::config::certificate::replace;
 use crate::config::environment::Environment;
 use crate::config::file::Settings;
 use crate::config::setting::{List, Text};
-use crate::config::{Config, ExternalAccount, MacAlgorithm, Network};
+use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network};
 use crate::diagnostic::Diagnostic;
 
 /// What the environment says in our own words.
@@ -82,6 +82,15 @@ impl Overlay {
         }
     }
 
+    /// Whether certificates with a hook overlap: dehydrated's hooks know one after the other, unless the person says
+    /// how many at once.
+    pub(super) fn sequence_with_hooks(&self) -> HookSequence {
+        match self.settings.jobs {
+            Some(_) => HookSequence::Overlapping,
+            None => HookSequence::Strict,
+        }
+    }
+
     /// What only we have.
     pub(super) fn apply_to_config(&self, config: &mut Config) {
         let said = &self.settings;
@@ -90,7 +99,6 @@ impl Overlay {
         replace(&mut config.format, said.format.as_ref().map(|format| format.0));
         if let Some(jobs) = &said.jobs {
             config.jobs = jobs.0.0.get();
-            config.hook_sequence = crate::config::HookSequence::Overlapping;
         }
         let account = &mut config.account;
         if let Some(accept) = &said.accept_terms {
