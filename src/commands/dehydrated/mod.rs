@@ -83,6 +83,7 @@ impl<'a> Door<'a> {
             script_dir: directory_of_this_program(),
             command,
             parameters,
+            only_files: false,
         };
         let loaded = installed::load(typed, &|line| reporter.remark(line), &|line| reporter.aside(line));
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -180,7 +181,7 @@ fn reporter(only_documents: bool) -> Reporter {
 }
 
 /// Where a configuration may be, beside the program itself and not beside a link to it.
-fn directory_of_this_program() -> PathBuf {
+pub(super) fn directory_of_this_program() -> PathBuf {
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
     program.parent().map(Path::to_owned).unwrap_or_default()
 }

@@ -152,4 +152,5 @@ fn changes(before: &State, after: &State) -> Vec<(String, OsString)> {
     changed.map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
 }
 
-const OF_THE_SHELL: [&str; 7] = ["BASHPID", "OLDPWD", "OPTARG", "OPTIND", "PWD", "REPLY", "SHLVL"];
+const OF_THE_SHELL: [&str; 9] =
+    ["BASHOPTS", "BASHPID", "OLDPWD", "OPTARG", "OPTIND", "PWD", "REPLY", "SHELLOPTS", "SHLVL"];

@@ -16,6 +16,7 @@ use crate::config::{Config, ExternalAccount, MacAlgorithm, Network};
 use crate::diagnostic::Diagnostic;
 
 /// What the environment says in our own words.
+#[derive(Default)]
 pub(super) struct Overlay {
     settings: Settings,
     config: Option<OsString>,
