@@ -5,3 +5,4 @@ mod installed;
 mod numberly;
 mod pair;
 mod sequence;
+mod third_party;
