@@ -45,7 +45,7 @@ fn debians_ddns_hook_updates_a_real_name_server() {
         let parts = programs.ancestors().nth(3).unwrap();
         let hook = parts.join("usr/share/dehydrated-hook-ddns-tsig/dehydrated-hook-ddns-tsig.py");
         // Two values for one name are there at the same time.
-        let list = "a.example www.a.example\nb.example *.b.example\n";
+        let list = "a.example *.a.example www.a.example\n";
         let installed = Installed::new(&rig, list, &format!("HOOK={}\nHOOK_CHAIN={mode}", hook.display()));
         let environment = rig.environment();
         let settings = format!(
@@ -61,14 +61,11 @@ fn debians_ddns_hook_updates_a_real_name_server() {
         let installed = installed.env("PYTHONPATH", library.to_str().unwrap()).env("PATH", "/usr/bin:/bin");
         installed.ours(&["--register", "--accept-terms"]).code(0);
         installed.ours(&["--cron"]).code(0);
-        let certs = |name: &str| installed.test.path("certs").join(name);
-        assert_good_pair(&rig, &certs("a.example"), &["a.example", "www.a.example"]);
-        assert_good_pair(&rig, &certs("b.example"), &["b.example", "*.b.example"]);
-        for name in ["a.example", "www.a.example", "b.example"] {
+        let names = ["*.a.example", "a.example", "www.a.example"];
+        assert_good_pair(&rig, &installed.test.path("certs/a.example"), &names);
+        for name in ["a.example", "www.a.example"] {
             assert_eq!(rig.challenges(name), Vec::<String>::new(), "{name}");
         }
-        installed.ours(&["--cron"]).code(0);
-        assert_eq!(rig.orders_made(), 2);
     }
 }
 
