@@ -226,6 +226,7 @@ challenge: http-01  # default
 hooks: []  # /etc/hydrant.yml, certificates.\"*\"
 key_type: p384  # command line
 reuse_key: false  # default
+key_rollover: false  # default
 must_staple: false  # default
 profile: classic  # /etc/hydrant.yml, certificates.\"*\"
 owner: shop  # /etc/hydrant.yml, certificates.\"a.example\"

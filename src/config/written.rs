@@ -71,6 +71,7 @@ impl From<&Config> for Settings {
             hooks: Some(List(config.hooks.iter().map(Hook::from).collect())),
             key_type: certificate.key_type,
             reuse_key: certificate.reuse_key,
+            key_rollover: certificate.key_rollover,
             must_staple: certificate.must_staple,
             profile: certificate.profile,
             preferred_chain: certificate.preferred_chain,
@@ -84,6 +85,7 @@ impl From<&Config> for Settings {
             request_timeout: duration(network.request_timeout),
             ip_version: network.family.map(Text),
             proxy: Some(Text(network.proxy.clone())),
+            auto_cleanup: Some(Text(config.auto_cleanup)),
             format: Some(Text(config.format)),
             certificates: Some(Certificates(patterns.collect())),
         }
@@ -99,6 +101,7 @@ impl From<&CertificateSettings> for Overrides {
             hooks: Some(List(settings.hooks.clone())),
             key_type: Some(Text(settings.key_type)),
             reuse_key: Some(Text(settings.reuse_key)),
+            key_rollover: Some(Text(settings.key_rollover)),
             must_staple: Some(Text(settings.must_staple)),
             profile: settings.profile.clone(),
             preferred_chain: settings.preferred_chain.clone(),

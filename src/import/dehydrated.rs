@@ -14,7 +14,7 @@ use crate::config::duration::Humane;
 use crate::config::file::{ExternalAccount, Hook, Overrides, Settings};
 use crate::config::setting::{List, Text};
 use crate::config::written::said;
-use crate::config::{AutoCleanup, Config, Proxy};
+use crate::config::{Config, Proxy};
 use crate::identifier::CertName;
 
 /// What the installation does not say itself.
@@ -235,7 +235,6 @@ impl Writer<'_> {
         };
         lost(settings.profile.is_none() && base.profile.is_some(), "ACME_PROFILE=''");
         lost(settings.preferred_chain.is_none() && base.preferred_chain.is_some(), "PREFERRED_CHAIN=''");
-        lost(settings.key_rollover != base.key_rollover, "PRIVATE_KEY_ROLLOVER");
         lost(settings.ocsp != base.ocsp, "OCSP_FETCH, OCSP_DAYS");
         lost(settings.on_failure != base.on_failure, "KEEP_GOING: the others are always gone on with");
         let mut all = said(&overrides);
@@ -257,16 +256,7 @@ impl Writer<'_> {
                 lost.push(text.to_owned());
             }
         };
-        add(base.key_rollover, "PRIVATE_KEY_ROLLOVER=yes: keys are made when they are needed");
         add(base.ocsp.is_some(), "OCSP_FETCH=yes: no OCSP response is kept");
-        add(
-            config.auto_cleanup == AutoCleanup::Archive,
-            "AUTO_CLEANUP=yes: call `hydrant cleanup` after a run",
-        );
-        add(
-            config.auto_cleanup == AutoCleanup::Delete,
-            "AUTO_CLEANUP_DELETE=yes: call `hydrant cleanup --delete` after a run",
-        );
         add(config.umask != usual.umask, "umask: hydrant writes for its user alone");
         add(network.connect_timeout != usual.network.connect_timeout, "CURL_OPTS: --connect-timeout");
         add(network.no_proxy.is_some(), "CURL_OPTS: --noproxy with hosts; set NO_PROXY");
@@ -385,7 +375,7 @@ fn limited(timeout: Duration) -> Option<Text<Humane>> {
 }
 
 /// The settings and the variables they come from.
-const ORIGINS: [(&str, &[&str]); 26] = [
+const ORIGINS: [(&str, &[&str]); 28] = [
     ("ca", &["CA"]),
     ("staging", &["CA"]),
     ("ca_roots", &["CURL_OPTS"]),
@@ -404,6 +394,7 @@ const ORIGINS: [(&str, &[&str]); 26] = [
     ("hooks", &["HOOK", "HOOK_CHAIN"]),
     ("key_type", &["KEY_ALGO", "KEYSIZE"]),
     ("reuse_key", &["PRIVATE_KEY_RENEW"]),
+    ("key_rollover", &["PRIVATE_KEY_ROLLOVER"]),
     ("must_staple", &["OCSP_MUST_STAPLE"]),
     ("profile", &["ACME_PROFILE"]),
     ("preferred_chain", &["PREFERRED_CHAIN"]),
@@ -412,6 +403,7 @@ const ORIGINS: [(&str, &[&str]); 26] = [
     ("validation_timeout", &["VALIDATION_TIMEOUT"]),
     ("ip_version", &["IP_VERSION", "CURL_OPTS"]),
     ("proxy", &["CURL_OPTS"]),
+    ("auto_cleanup", &["AUTO_CLEANUP", "AUTO_CLEANUP_DELETE"]),
 ];
 
 const OF_THE_SHELL: [&str; 5] = ["_", "BASHPID", "OLDPWD", "PWD", "SHLVL"];

@@ -131,7 +131,10 @@ fn refuses_what_would_change_and_lists_it() {
 
 #[test]
 fn a_staging_ca_keeps_its_directories_and_two_passes_become_one() {
-    let test = installation("CA=letsencrypt-test\nKEY_ALGO=prime256v1\nCERTDIR=$BASEDIR/elsewhere");
+    let test = installation(
+        "CA=letsencrypt-test\nKEY_ALGO=prime256v1\nCERTDIR=$BASEDIR/elsewhere\nPRIVATE_KEY_ROLLOVER=yes\n\
+         AUTO_CLEANUP=yes AUTO_CLEANUP_DELETE=yes",
+    );
     let two = ["--hook", "/dns.sh", "--hook", "/vault.sh", "--output", "hydrant.yml"];
     test.hydrant(&[&IMPORT[..], &two].concat()).code(0);
     let shown = test.hydrant(&["config", "show", "--format", "json"]).code(0).json();
@@ -139,6 +142,7 @@ fn a_staging_ca_keeps_its_directories_and_two_passes_become_one() {
     assert_eq!(value("ca"), "letsencrypt-staging");
     assert_eq!(value("certs_dir"), test.path("elsewhere").to_str().unwrap());
     assert_eq!(value("state_dir"), test.path(".hydrant").to_str().unwrap());
+    assert_eq!((value("key_rollover"), value("auto_cleanup")), (json!(true), json!("delete")));
     let names: Vec<_> = value("hooks").as_array().unwrap().iter().map(|hook| hook["name"].clone()).collect();
     assert_eq!(names, ["/dns.sh", "/vault.sh"]);
     let mode = std::os::unix::fs::PermissionsExt::mode(
