@@ -13,6 +13,7 @@ pub mod domains;
 pub mod error;
 pub mod hook;
 pub mod identifier;
+pub mod import;
 pub mod issue;
 pub mod key;
 pub mod ledger;

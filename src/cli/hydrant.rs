@@ -208,6 +208,9 @@ pub enum Command {
     /// Work on hooks
     #[command(subcommand)]
     Hook(Hook),
+    /// Go on with what another program keeps
+    #[command(subcommand)]
+    Import(Import),
     /// Print the completions for a shell
     #[command(after_help = "Example:
   hydrant completions bash > /etc/bash_completion.d/hydrant")]
@@ -411,6 +414,35 @@ pub enum Config {
     #[command(after_help = "Example:
   hydrant config schema > hydrant.schema.json")]
     Schema,
+}
+
+/// `import`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Import {
+    /// Write a hydrant.yml that means what dehydrated's configuration means
+    ///
+    /// --config names dehydrated's configuration; without it, it is looked for where dehydrated looks. --hook, --challenge,
+    /// --ca, and --domains are those of the command line that dehydrated is called with; the hook of a second pass is a
+    /// second --hook. No certificate is issued and no hook called.
+    ///
+    /// What is written is tried out at once: nothing may be due that was not due before, no certificate may have other
+    /// names, and the account must be the same. Else nothing is written, and what would change is listed.
+    #[command(after_help = "Examples:
+  hydrant import dehydrated                   look at it
+  hydrant import dehydrated --config /etc/dehydrated/config --output /etc/hydrant/hydrant.yml
+  hydrant import dehydrated --hook ./dns.sh --hook ./vault.sh   what two passes did, in one")]
+    Dehydrated(ImportDehydrated),
+}
+
+/// `import dehydrated`
+#[derive(Clone, Debug, Default, Args)]
+pub struct ImportDehydrated {
+    /// Where to write, a file that is not there yet [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write it although something would change
+    #[arg(long, short = 'x')]
+    pub force: bool,
 }
 
 /// `hook`

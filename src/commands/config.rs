@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::hydrant::Arguments;
@@ -10,6 +9,7 @@ use crate::config::environment::{Environment, variable};
 use crate::config::file::{Overrides, Settings};
 use crate::config::resolve::Origin;
 use crate::config::setting::Text;
+use crate::config::written::{entry, said};
 use crate::config::{self, Format, Resolved};
 use crate::diagnostic::Diagnostic;
 use crate::error::ExitCode;
@@ -136,14 +136,6 @@ pub fn schema() -> String {
     format!("{:#}\n", schema.to_value())
 }
 
-/// One setting as YAML, its origin behind the first line.
-fn entry(key: &str, value: &Value, origin: &str) -> String {
-    // A JSON value is always YAML.
-    let yaml = serde_yaml::to_string(&json!({ key: value })).unwrap_or_default();
-    let (first, rest) = yaml.split_once('\n').unwrap_or((&yaml, ""));
-    format!("{first}  # {origin}\n{rest}")
-}
-
 /// The first layer that says something about it.
 fn origin(resolved: &Resolved, name: Option<&CertName>, key: &str) -> String {
     let [flags, environment, file] = &resolved.layers;
@@ -174,25 +166,6 @@ fn describe(origin: &Origin, key: &str) -> String {
         Origin::Environment => variable(&[key]),
         Origin::File(path) => path.display().to_string(),
         Origin::Flag => "command line".to_owned(),
-    }
-}
-
-/// What a layer says, without what it leaves open.
-fn said(layer: &impl Serialize) -> Map<String, Value> {
-    match without_null(serde_json::to_value(layer).unwrap_or_default()) {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
-fn without_null(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let said = map.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(said.map(|(key, value)| (key, without_null(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_null).collect()),
-        other => other,
     }
 }
 
@@ -253,6 +226,7 @@ challenge: http-01  # default
 hooks: []  # /etc/hydrant.yml, certificates.\"*\"
 key_type: p384  # command line
 reuse_key: false  # default
+key_rollover: false  # default
 must_staple: false  # default
 profile: classic  # /etc/hydrant.yml, certificates.\"*\"
 owner: shop  # /etc/hydrant.yml, certificates.\"a.example\"

@@ -8,6 +8,7 @@ pub mod dehydrated;
 pub mod gather;
 pub mod hook;
 pub mod hook_test;
+pub mod import;
 pub mod lint;
 pub mod plan;
 pub mod revoke;
@@ -56,6 +57,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             error.exit_code()
         });
     }
+    // Another program's configuration, none of ours.
+    if let Command::Import(typed::Import::Dehydrated(command)) = &arguments.command {
+        let reporter = Rc::new(plain);
+        return to_the_end(import::dehydrated(&arguments.options, command, &reporter), &reporter);
+    }
     let resolved = match crate::config::load(&arguments) {
         Ok(resolved) => resolved,
         Err(faults) => {
@@ -64,11 +70,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let reporter = Rc::new(Reporter::new(options(&arguments, resolved.config.format)));
+    to_the_end(dispatch(arguments.command, resolved, &reporter), &reporter)
+}
+
+/// Waits for a command, and says what it failed with.
+fn to_the_end(command: impl Future<Output = Result<ExitCode, Error>>, reporter: &Reporter) -> ExitCode {
     let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, dispatch(arguments.command, resolved, &reporter))
-        }
+        Ok(runtime) => tokio::task::LocalSet::new().block_on(&runtime, command),
         Err(error) => Err(Error::failed(error)),
     };
     ended.unwrap_or_else(|error| {
@@ -160,6 +168,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         // Answered before anything was resolved.
         Command::Completions(_)
         | Command::Config(typed::Config::Check | typed::Config::Schema)
+        | Command::Import(_)
         | Command::Man(_) => Ok(ExitCode::Success),
     }
 }

@@ -162,6 +162,7 @@ impl CertificateSettings {
             hooks,
             key_type,
             reuse_key,
+            key_rollover,
             must_staple,
             profile,
             preferred_chain,
@@ -175,6 +176,7 @@ impl CertificateSettings {
         replace(&mut self.webroot, webroot.clone().map(Some));
         replace(&mut self.key_type, key_type.as_ref().map(|key_type| key_type.0));
         replace(&mut self.reuse_key, reuse_key.as_ref().map(|reuse| reuse.0));
+        replace(&mut self.key_rollover, key_rollover.as_ref().map(|rollover| rollover.0));
         replace(&mut self.must_staple, must_staple.as_ref().map(|must| must.0));
         replace(&mut self.profile, profile.clone().map(Some));
         replace(&mut self.preferred_chain, preferred_chain.clone().map(Some));

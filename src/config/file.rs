@@ -14,6 +14,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::AutoCleanup;
 use super::ca::Ca;
 use super::duration::Humane;
 use super::pattern::Pattern;
@@ -86,6 +87,9 @@ pub struct Settings {
     pub key_type: Option<Text<KeyType>>,
     /// Keep a certificate's key when it is renewed. Default: `false`.
     pub reuse_key: Option<Text<bool>>,
+    /// Have the key of the next certificate ready while this one is in use, so that it can be announced beforehand; it is
+    /// beside the key as `privkey.roll.pem`. Default: `false`.
+    pub key_rollover: Option<Text<bool>>,
     /// Ask for the TLS feature extension (OCSP must-staple). Let's Encrypt no longer issues it. Default: `false`.
     pub must_staple: Option<Text<bool>>,
     /// The certificate profile to ask for, of those that the CA offers. Default: the CA's choice.
@@ -114,6 +118,9 @@ pub struct Settings {
     /// The proxy to the CA: a URL, `none`, or `environment` for what `HTTPS_PROXY` and the like say.
     /// Default: `environment`.
     pub proxy: Option<Text<Proxy>>,
+    /// What is done with superseded files at the end of a run over the whole list: `no` for nothing, `archive` to move
+    /// them to `archive` in `base_dir`, or `delete`. Default: `no`.
+    pub auto_cleanup: Option<Text<AutoCleanup>>,
     /// What facts are printed as: `text` or `json`. Default: `text`.
     pub format: Option<Text<Format>>,
 
@@ -139,6 +146,8 @@ pub struct Overrides {
     pub key_type: Option<Text<KeyType>>,
     /// Keep the key when the certificate is renewed.
     pub reuse_key: Option<Text<bool>>,
+    /// Have the next key ready while this one is in use.
+    pub key_rollover: Option<Text<bool>>,
     /// Ask for the TLS feature extension.
     pub must_staple: Option<Text<bool>>,
     /// The certificate profile to ask for.

@@ -6,7 +6,8 @@ use super::values::IpVersion;
 use crate::cli::hydrant::Options;
 
 /// What the flags say.
-pub(super) fn settings(options: &Options) -> Settings {
+#[must_use]
+pub fn settings(options: &Options) -> Settings {
     let ip_version = match (options.ipv4, options.ipv6) {
         (true, _) => Some(IpVersion::V4),
         (false, true) => Some(IpVersion::V6),

@@ -10,7 +10,7 @@ pub mod dehydrated;
 pub mod duration;
 pub mod environment;
 pub mod file;
-mod flags;
+pub mod flags;
 mod layer;
 mod nearest;
 mod node;
@@ -20,7 +20,7 @@ pub mod setting;
 #[cfg(test)]
 mod tests;
 pub mod values;
-mod written;
+pub mod written;
 pub mod yaml;
 
 use std::ffi::OsString;

@@ -8,6 +8,7 @@ use schemars::{Schema, json_schema};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::AutoCleanup;
 use super::ca::{self, Ca};
 use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
@@ -373,6 +374,21 @@ impl Setting for Format {
 
     fn read(text: &str) -> Result<Self, SettingError> {
         word(text, Self::WORDS).map(|at| [Self::Text, Self::Json][at])
+    }
+
+    fn write(&self) -> String {
+        Self::WORDS[*self as usize].to_owned()
+    }
+}
+
+impl Setting for AutoCleanup {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`no`, `archive`, or `delete`";
+    const WORDS: &'static [&'static str] = &["no", "archive", "delete"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        word(text, Self::WORDS).map(|at| [Self::No, Self::Archive, Self::Delete][at])
     }
 
     fn write(&self) -> String {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
 use super::account::HmacKey;
 use super::certificate::CertificateSettings;
 use super::duration::Humane;
@@ -68,6 +71,7 @@ impl From<&Config> for Settings {
             hooks: Some(List(config.hooks.iter().map(Hook::from).collect())),
             key_type: certificate.key_type,
             reuse_key: certificate.reuse_key,
+            key_rollover: certificate.key_rollover,
             must_staple: certificate.must_staple,
             profile: certificate.profile,
             preferred_chain: certificate.preferred_chain,
@@ -81,6 +85,7 @@ impl From<&Config> for Settings {
             request_timeout: duration(network.request_timeout),
             ip_version: network.family.map(Text),
             proxy: Some(Text(network.proxy.clone())),
+            auto_cleanup: Some(Text(config.auto_cleanup)),
             format: Some(Text(config.format)),
             certificates: Some(Certificates(patterns.collect())),
         }
@@ -96,6 +101,7 @@ impl From<&CertificateSettings> for Overrides {
             hooks: Some(List(settings.hooks.clone())),
             key_type: Some(Text(settings.key_type)),
             reuse_key: Some(Text(settings.reuse_key)),
+            key_rollover: Some(Text(settings.key_rollover)),
             must_staple: Some(Text(settings.must_staple)),
             profile: settings.profile.clone(),
             preferred_chain: settings.preferred_chain.clone(),
@@ -121,6 +127,34 @@ impl From<&HookSettings> for Hook {
             retries: Some(Text(hook.retries)),
             chain: hook.chain.map(Text),
         })
+    }
+}
+
+/// What a layer says, without what it leaves open.
+pub fn said(layer: &impl Serialize) -> Map<String, Value> {
+    match without_null(serde_json::to_value(layer).unwrap_or_default()) {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// One setting as YAML, with a comment behind its first line.
+#[must_use]
+pub fn entry(key: &str, value: &Value, comment: &str) -> String {
+    // A JSON value is always YAML.
+    let yaml = serde_yaml::to_string(&json!({ key: value })).unwrap_or_default();
+    let (first, rest) = yaml.split_once('\n').unwrap_or((&yaml, ""));
+    format!("{first}  # {comment}\n{rest}")
+}
+
+fn without_null(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let said = map.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(said.map(|(key, value)| (key, without_null(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_null).collect()),
+        other => other,
     }
 }
 

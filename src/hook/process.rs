@@ -178,7 +178,8 @@ fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
     read.is_ok() && !start.contains(&0)
 }
 
-/// An interpreter whose script answers requests over two pipes of its own. Its standard streams are ours.
+/// An interpreter whose script answers requests over two pipes of its own. Its standard streams are ours; with
+/// `stdout_is_taken` what it prints goes to stderr.
 pub(crate) struct Session {
     handle: duct::Handle,
     /// Where requests are written; gone when no more are to come.
@@ -191,7 +192,12 @@ impl Session {
     /// Starts it, in our own process group. The script gets the numbers of three descriptors as its first arguments, where
     /// it comes from itself, where requests come from, and where answers go; and `argument` as the fourth. It has to fit
     /// into a pipe.
-    pub(crate) fn start(program: &Program, script: &str, argument: &OsStr) -> io::Result<Self> {
+    pub(crate) fn start(
+        program: &Program,
+        script: &str,
+        argument: &OsStr,
+        stdout_is_taken: bool,
+    ) -> io::Result<Self> {
         let (from, mut text) = io::pipe()?;
         let (to_read, requests) = io::pipe()?;
         let (replies, to_write) = io::pipe()?;
@@ -204,11 +210,14 @@ impl Session {
         let numbers = inherited.iter().map(|descriptor| descriptor.as_raw_fd().to_string());
         let arguments = std::iter::once(path).chain(numbers).map(OsString::from).chain([argument.to_owned()]);
         let name = program.name.clone();
-        let expression =
+        let mut expression =
             duct::cmd(program.path.as_os_str(), arguments).unchecked().before_spawn(move |command| {
                 command.arg0(&name);
                 Ok(())
             });
+        if stdout_is_taken {
+            expression = expression.stdout_to_stderr();
+        }
         let handle = expression.start()?;
         Ok(Self { handle, requests: Some(requests), replies: BufReader::new(replies) })
     }

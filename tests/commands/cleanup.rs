@@ -34,3 +34,21 @@ fn moves_superseded_files_to_the_archive_or_deletes_them() {
     assert_eq!(document["done"][0]["done"], "archived");
     assert_eq!(document["done"].as_array().unwrap().len(), 5);
 }
+
+#[test]
+fn a_run_over_the_whole_list_tidies_up_where_that_is_wished_for() {
+    let rig = Rig::start();
+    let test =
+        place(&rig, "a.example\n").env("HYDRANT_AUTO_CLEANUP", "delete").env("HYDRANT_KEY_ROLLOVER", "true");
+    let names = || {
+        let entries = fs::read_dir(test.path("certs/a.example")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    test.hydrant(&["run"]).code(0);
+    let next_key = test.read("certs/a.example/privkey.roll.pem");
+    test.hydrant(&["run", "--force", "--only", "a.example"]).code(0);
+    assert_eq!(names().len(), 16, "only a run over the whole list tidies up");
+    test.hydrant(&["run", "--force"]).code(0).stdout_contains("a.example: deleted: privkey-");
+    assert_eq!(names().len(), 11);
+    assert_ne!(test.read("certs/a.example/privkey.roll.pem"), next_key, "it became the key");
+}

@@ -7,6 +7,7 @@ mod config;
 mod deliver;
 mod exit_codes;
 mod hook;
+mod import;
 mod issue;
 mod lint;
 mod plan;

@@ -2,6 +2,7 @@
 
 import json
 
+import nameserver
 import processes
 
 # The same ports on every rig; each rig has an address of its own.
@@ -53,7 +54,8 @@ def start(parts, directory, address, options):
     config.write_text(json.dumps({"pebble": settings(directory, address, options)}, indent=2) + "\n")
     ca = processes.start(
         directory, "pebble",
-        [parts / "usr/bin/pebble", "-strict", "-config", config, "-dnsserver", f"{address}:{DNS}"],
+        [parts / "usr/bin/pebble", "-strict", "-config", config,
+         "-dnsserver", f"{address}:{nameserver.PORT if options.nameserver else DNS}"],
         environment(options),
     )
     return [challenges, ca]

@@ -83,6 +83,7 @@ impl<'a> Door<'a> {
             script_dir: directory_of_this_program(),
             command,
             parameters,
+            only_files: false,
         };
         // These lines are on stdout even where a certificate follows them: who reads PEM passes them over.
         let loaded = installed::load(typed, &|line| reporter.document(line), &|line| reporter.aside(line));
@@ -184,7 +185,7 @@ fn reporter(only_documents: bool) -> Reporter {
 }
 
 /// Where a configuration may be, beside the program itself and not beside a link to it.
-fn directory_of_this_program() -> PathBuf {
+pub(super) fn directory_of_this_program() -> PathBuf {
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
     program.parent().map(Path::to_owned).unwrap_or_default()
 }

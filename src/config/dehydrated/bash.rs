@@ -41,8 +41,8 @@ pub(super) struct Shell(Session);
 
 impl Shell {
     /// Starts it. `name` is what the configuration sees as `$0`.
-    pub(super) fn start(bash: &Program, name: &OsStr) -> Result<Self, ShellError> {
-        Ok(Self(Session::start(bash, SESSION, name)?))
+    pub(super) fn start(bash: &Program, name: &OsStr, stdout_is_taken: bool) -> Result<Self, ShellError> {
+        Ok(Self(Session::start(bash, SESSION, name, stdout_is_taken)?))
     }
 
     /// Sets a variable, which stays exported if it was.
@@ -190,7 +190,7 @@ mod tests {
             let path = std::env::var_os("PATH");
             let bash = Program::find(Path::new("bash"), path.as_deref()).unwrap();
             Self {
-                shell: Shell::start(&bash, OsStr::new("dehydrated")).unwrap(),
+                shell: Shell::start(&bash, OsStr::new("dehydrated"), false).unwrap(),
                 directory: tempfile::tempdir().unwrap(),
             }
         }

@@ -153,8 +153,10 @@ fn changes(before: &State, after: &State) -> Vec<(String, OsString)> {
     changed.map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
 }
 
-const OF_THE_SHELL: [&str; 10] =
-    ["BASHPID", "DIRSTACK", "GROUPS", "OLDPWD", "OPTARG", "OPTIND", "PWD", "REPLY", "SHELLOPTS", "SHLVL"];
+const OF_THE_SHELL: [&str; 11] = [
+    "BASHOPTS", "BASHPID", "DIRSTACK", "GROUPS", "OLDPWD", "OPTARG", "OPTIND", "PWD", "REPLY", "SHELLOPTS",
+    "SHLVL",
+];
 
 #[cfg(test)]
 mod tests {

@@ -19,10 +19,10 @@ pub(super) enum Evaluator {
 
 impl Evaluator {
     /// A bash from `PATH`, else what can be done without. `name` is what configurations see as `$0`.
-    pub(super) fn start(name: &OsStr) -> Result<Self, LoadError> {
+    pub(super) fn start(name: &OsStr, stdout_is_taken: bool) -> Result<Self, LoadError> {
         let path = std::env::var_os("PATH");
         if let Ok(bash) = Program::find(Path::new("bash"), path.as_deref()) {
-            return Ok(Self::Bash(Box::new(Shell::start(&bash, name)?)));
+            return Ok(Self::Bash(Box::new(Shell::start(&bash, name, stdout_is_taken)?)));
         }
         Ok(Self::Plain(Box::new(State {
             variables: plain::environment(std::env::vars_os()),

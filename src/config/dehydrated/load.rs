@@ -27,8 +27,8 @@ use crate::store::atomic;
 /// # Errors
 /// Whatever dehydrated would end with.
 pub fn load(typed: Typed, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> Result<Installation, LoadError> {
-    let overlay = Overlay::of_this_process()?;
-    let evaluator = Evaluator::start(&typed.program)?;
+    let overlay = if typed.only_files { Overlay::default() } else { Overlay::of_this_process()? };
+    let evaluator = Evaluator::start(&typed.program, typed.only_files)?;
     let mut loading = Loading {
         typed,
         evaluator,
@@ -129,6 +129,11 @@ impl Loading<'_> {
             set(name, OsStr::new(value))?;
         }
         match &path {
+            None if self.typed.only_files => {
+                return Err(LoadError::refuse(
+                    "there is no configuration of dehydrated: name it with --config",
+                ));
+            }
             None => {
                 (self.warn)("#");
                 (self.warn)("# !! WARNING !! No main config file found, using default config!");

@@ -48,6 +48,8 @@ pub struct Typed {
     pub command: Command,
     /// How.
     pub parameters: Parameters,
+    /// Nothing but the files counts, no `HYDRANT_*` variable, and stdout is kept free of what they print.
+    pub only_files: bool,
 }
 
 /// An installation of dehydrated, as one command sees it. It has to live as long as its hooks may be called.
@@ -114,6 +116,14 @@ pub struct Told {
     pub environment: Vec<(OsString, OsString)>,
     /// Where it is, if it was made from a function.
     pub scratch: Option<tempfile::TempDir>,
+}
+
+impl Installation {
+    /// Whether the program of a hook was made of a function of the configuration: it is gone with the installation.
+    #[must_use]
+    pub fn is_function(&self, hook: &HookSettings) -> bool {
+        self.scratch.as_ref().is_some_and(|scratch| hook.command.starts_with(scratch.path()))
+    }
 }
 
 impl LoadError {

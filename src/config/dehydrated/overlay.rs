@@ -16,6 +16,7 @@ use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network
 use crate::diagnostic::Diagnostic;
 
 /// What the environment says in our own words.
+#[derive(Default)]
 pub(super) struct Overlay {
     settings: Settings,
     config: Option<OsString>,
@@ -70,6 +71,7 @@ impl Overlay {
                     .and_then(|kind| Some(kind.0.to_string().strip_prefix("rsa")?.to_owned())),
             ),
             ("PRIVATE_KEY_RENEW", said.reuse_key.as_ref().map(|reuse| yes(!reuse.0))),
+            ("PRIVATE_KEY_ROLLOVER", said.key_rollover.as_ref().map(|rollover| yes(rollover.0))),
             ("OCSP_MUST_STAPLE", said.must_staple.as_ref().map(|must| yes(must.0))),
             ("ACME_PROFILE", said.profile.clone()),
             ("PREFERRED_CHAIN", said.preferred_chain.clone()),
@@ -96,6 +98,7 @@ impl Overlay {
         let said = &self.settings;
         replace(&mut config.state_dir, said.state_dir.clone());
         replace(&mut config.cadence, said.cadence.as_ref().map(|cadence| Some(cadence.0.get())));
+        replace(&mut config.auto_cleanup, said.auto_cleanup.as_ref().map(|cleanup| cleanup.0));
         replace(&mut config.format, said.format.as_ref().map(|format| format.0));
         if let Some(jobs) = &said.jobs {
             config.jobs = jobs.0.0.get();

@@ -317,7 +317,7 @@ mod tests {
             std::fs::write(&file, &text).unwrap();
             let path = std::env::var_os("PATH");
             let bash = Program::find(Path::new("bash"), path.as_deref()).unwrap();
-            let mut shell = Shell::start(&bash, OsStr::new("dehydrated")).unwrap();
+            let mut shell = Shell::start(&bash, OsStr::new("dehydrated"), false).unwrap();
             for (name, variable) in known() {
                 shell.set(&name, &variable.value).unwrap();
             }

@@ -54,6 +54,23 @@ impl Variables {
         self.value(name).is_empty()
     }
 
+    /// Whether it is what it is when nobody says anything; a directory that is filled in later counts as said.
+    #[must_use]
+    pub fn is_default(&self, name: &str) -> bool {
+        DEFAULTS.iter().any(|(known, value)| *known == name && self.value(name) == *value)
+            || name == "WELLKNOWN" && self.value(name) == WELLKNOWN
+    }
+
+    /// Whether dehydrated has a variable of this name.
+    #[must_use]
+    pub fn is_ours(name: &str) -> bool {
+        const MORE: [&str; 7] =
+            ["ALPNCERTDIR", "BASEDIR", "CAHASH", "COMMAND", "CONFIG", "SCRIPTDIR", "ACCOUNT_KEY"];
+        MORE.contains(&name)
+            || DEFAULTS.iter().any(|(known, _)| *known == name)
+            || PRESETS.iter().any(|(_, known, _)| *known == name)
+    }
+
     /// Sets it; it stays exported if it was.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.0.entry(name.to_owned()).or_default().value = value.into();

@@ -1,0 +1,4 @@
+//! Other programs' installations, in the words of `hydrant.yml`.
+
+pub mod dehydrated;
+mod document;
