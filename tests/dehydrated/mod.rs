@@ -3,6 +3,8 @@
 mod arguments;
 mod config;
 mod environment;
+mod files;
+mod ocsp;
 mod pair;
 mod sequence;
 
