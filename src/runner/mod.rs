@@ -8,6 +8,7 @@ pub mod authority;
 
 mod certificate;
 mod failure;
+mod network;
 mod outcome;
 mod renewal;
 mod responders;

@@ -253,3 +253,22 @@ fn a_ca_without_responders_is_no_failure() {
     assert_eq!(rig.certificates_issued(), 1);
     assert!(!test.path("certs/a.example/ocsp.der").exists());
 }
+
+#[test]
+fn responders_are_reached_on_the_way_that_leads_to_the_ca() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rig = Rig::with(&["--nonce-reject", "0", "--always-valid", "--ocsp", &port.to_string()]);
+    let test = place(&rig, "a.example\n");
+    // A proxy that is not there, but for the CA's address; and an address of our own to speak from.
+    let (roots, address) = (&rig.environment()["HYDRANT_CA_ROOTS"], rig.address());
+    let way = format!("--cacert {roots} --noproxy {address} --interface 127.0.0.77");
+    add_to_config(&test, &format!("CURL_OPTS='{way}'"));
+    let proxy = format!("http://{address}:1");
+    let test = test.env("http_proxy", &proxy).env("https_proxy", &proxy);
+    let caller = std::thread::spawn(move || listener.accept().unwrap().1.ip().to_string());
+    // It listens, and says nothing.
+    cron(&test).code(1).stderr_contains("the OCSP responder cannot be reached");
+    assert_eq!(caller.join().unwrap(), "127.0.0.77");
+    assert_eq!(rig.certificates_issued(), 1);
+}
