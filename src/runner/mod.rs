@@ -7,6 +7,7 @@
 pub mod authority;
 
 mod certificate;
+mod delivery;
 mod failure;
 mod network;
 mod outcome;
