@@ -83,23 +83,49 @@ class Dehydrated(Client):
         return {"RIG_HOOK_CAPABILITIES": "none"}
 
     def argv(self, _, __):
-        return [self.program, "--config", "config", "--cron", "--hook", self.hook]
+        return [self.program, "--config", "config", "--cron"]
 
-    def directory(self, rig, name, listed, _=None):
+    def directory(self, rig, name, listed, hook=None):
         base = fresh(rig, name, listed)
-        self.configure(rig, base)
+        self.configure(rig, base, hook)
         return base
 
-    def configure(self, rig, base):
+    def configure(self, rig, base, hook=None):
+        self.write_config(rig, base, f"CHALLENGETYPE=dns-01\nHOOK={hook or self.hook}\n")
+
+    def write_config(self, rig, base, more):
         (base / "config").write_text(
             f"CA={rig.facts['HYDRANT_CA']}\n"
             f"CURL_OPTS='--cacert {rig.facts['HYDRANT_CA_ROOTS']} --noproxy *'\n"
-            "KEY_ALGO=prime256v1\nACCOUNT_KEY_ALGO=prime256v1\nCHALLENGETYPE=dns-01\n")
+            f"KEY_ALGO=prime256v1\nACCOUNT_KEY_ALGO=prime256v1\n{more}")
         if self.account(rig).exists():
             shutil.copytree(self.account(rig), base / "accounts", dirs_exist_ok=True)
 
     def measure(self, rig, base, runs):
         self.configure(rig, base)
+        return [self.run(rig, base, [], {}, counted=number == runs) for number in range(runs + 1)]
+
+
+class Door(Dehydrated):
+    """hydrant in dehydrated's place: its command line, its configuration, its account."""
+
+    name = "door"
+
+    def __init__(self, hydrant):
+        self.program = hydrant.program
+
+    def account(self, rig):
+        return rig.place / f"account-{Dehydrated.name}"
+
+    def argv(self, base, _):
+        return [self.program, "dehydrated", "--config", base / "config", "--cron"]
+
+    def configure_without_hook(self, rig, base):
+        (base / "www").mkdir(exist_ok=True)
+        self.write_config(rig, base, "WELLKNOWN=$BASEDIR/www\n")
+
+    def measure(self, rig, base, runs):
+        """On the configuration that is there."""
         return [self.run(rig, base, [], {}, counted=number == runs) for number in range(runs + 1)]
 
 

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::jws::{self, Signer};
 use super::nonce::Nonces;
+use super::options::ClientOptions;
 use super::retry::{Course, RetryRules, Setback};
-use super::transport::{ClientOptions, Failure, Observer, Reply, Transport};
+use super::transport::{Failure, Observer, Reply, Transport};
 use super::{Error, Problem, ServerUrl};
 use crate::identifier::Identifier;
 

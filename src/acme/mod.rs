@@ -27,6 +27,7 @@ mod error;
 mod jws;
 mod link;
 mod nonce;
+mod options;
 mod order;
 mod problem;
 mod renewal_info;
@@ -46,12 +47,14 @@ pub use client::Client;
 pub use directory::{Directory, Meta};
 pub use error::Error;
 pub use link::Link;
+pub(crate) use options::Scheme;
+pub use options::{ClientOptions, Family, Source};
 pub use order::{NewOrder, Order, OrderGoal, OrderStatus};
 pub use problem::Problem;
 pub use renewal_info::RenewalInfo;
 pub use retry::RetryRules;
 pub use server_url::{ServerUrl, ServerUrlError};
-pub use transport::{ClientOptions, Exchange, Family, Observer, Source};
+pub use transport::{Exchange, Observer};
 
 #[cfg(test)]
 mod tests;

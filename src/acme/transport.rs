@@ -1,107 +1,18 @@
-//! One HTTP exchange with the CA, and the settings it is made with.
+//! One HTTP exchange with the CA.
 
 use std::cell::Cell;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{ClientBuilder, Method, NoProxy, Proxy, redirect};
+use reqwest::{Method, redirect};
 
-use super::retry::{self, RetryRules};
-use super::{Error, ServerUrl, roots};
-
-/// How a [`super::Client`] reaches its CA.
-#[derive(Clone)]
-pub struct ClientOptions {
-    /// PEM files with roots to trust in addition to those of the system.
-    pub roots_pem: Vec<Vec<u8>>,
-    /// Trust `roots_pem` alone; the roots of the system are not even read.
-    pub roots_only: bool,
-    /// Do not check the CA's TLS certificate at all.
-    pub insecure: bool,
-    /// Speak IPv4 or IPv6 only.
-    pub family: Option<Family>,
-    /// A proxy for all requests, as a URL; else those of the environment count.
-    pub proxy: Option<String>,
-    /// Use no proxy, not even one of the environment.
-    pub no_proxy: bool,
-    /// Hosts that are reached without the proxy, separated by commas; else those that `NO_PROXY` names.
-    pub no_proxy_for: Option<String>,
-    /// The address or interface to speak from.
-    pub source: Option<Source>,
-    /// Addresses of hosts that are not looked up.
-    pub resolve: Vec<(String, Vec<SocketAddr>)>,
-    /// The most that one request may take, from connecting to the last byte.
-    pub request_timeout: Duration,
-    /// The most that connecting may take.
-    pub connect_timeout: Duration,
-    /// The most requests that are under way at once.
-    pub in_flight: usize,
-    /// Is shown every exchange.
-    pub observer: Option<Observer>,
-    /// When and how long a request is repeated.
-    pub retry: RetryRules,
-}
+use super::options::{ClientOptions, Scheme};
+use super::{Error, ServerUrl, retry, roots};
 
 /// Sees the exchanges of a client, for a log or for the hook that wants failed requests.
 pub type Observer = Rc<dyn Fn(&Exchange<'_>)>;
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            roots_pem: Vec::new(),
-            roots_only: false,
-            insecure: false,
-            family: None,
-            proxy: None,
-            no_proxy: false,
-            no_proxy_for: None,
-            source: None,
-            resolve: Vec::new(),
-            request_timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(10),
-            in_flight: 16,
-            observer: None,
-            retry: RetryRules::default(),
-        }
-    }
-}
-
-impl fmt::Debug for ClientOptions {
-    /// Leaves out what may be a password: the proxy's URL.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientOptions")
-            .field("roots_only", &self.roots_only)
-            .field("insecure", &self.insecure)
-            .field("family", &self.family)
-            .field("request_timeout", &self.request_timeout)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("in_flight", &self.in_flight)
-            .field("retry", &self.retry)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A version of the Internet Protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// Where connections come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An address of this machine.
-    Address(IpAddr),
-    /// A network interface.
-    Interface(String),
-}
 
 /// One HTTP exchange, as an observer sees it. What was sent is not shown: it may hold secrets.
 #[derive(Debug)]
@@ -157,28 +68,13 @@ impl Transport {
             // RFC 8555 §6.1: a CA wants to know whom to write to about a client that misbehaves.
             .user_agent(concat!("hydrant/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .timeout(options.request_timeout)
-            .connect_timeout(options.connect_timeout)
             .tcp_nodelay(true)
             // The signed URL would not be that of a redirected request.
             .redirect(redirect::Policy::none())
             .referer(false)
             .tls_danger_accept_invalid_certs(options.insecure);
         builder = roots::trust(builder, options)?;
-        builder = match options.family {
-            Some(Family::V4) => builder.local_address(IpAddr::from(Ipv4Addr::UNSPECIFIED)),
-            Some(Family::V6) => builder.local_address(IpAddr::from(Ipv6Addr::UNSPECIFIED)),
-            None => builder,
-        };
-        builder = match &options.source {
-            Some(Source::Address(address)) => builder.local_address(*address),
-            Some(Source::Interface(name)) => builder.interface(name),
-            None => builder,
-        };
-        for (host, addresses) in &options.resolve {
-            builder = builder.resolve_to_addrs(host, addresses);
-        }
-        builder = through_proxy(builder, options)?;
+        builder = options.reach(builder, Scheme::Https).map_err(|cause| Error::BadProxy { cause })?;
         let http = builder.build().map_err(|cause| Error::NoClient { cause })?;
         Ok(Self { http, exchanges: Cell::new(0), quickest: Cell::new(None) })
     }
@@ -222,25 +118,6 @@ impl Transport {
         }
     }
 }
-
-fn through_proxy(builder: ClientBuilder, options: &ClientOptions) -> Result<ClientBuilder, Error> {
-    if options.no_proxy {
-        return Ok(builder.no_proxy());
-    }
-    let Some(list) = &options.no_proxy_for else {
-        let Some(proxy) = &options.proxy else { return Ok(builder) };
-        return Ok(builder.proxy(Proxy::all(proxy).map_err(|cause| Error::BadProxy { cause })?));
-    };
-    // With a list of its own the library does not look for the environment's proxy.
-    let named =
-        PROXY_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));
-    let Some(proxy) = options.proxy.clone().or(named) else { return Ok(builder) };
-    let proxy = Proxy::all(proxy).map_err(|cause| Error::BadProxy { cause })?;
-    Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(list))))
-}
-
-/// For HTTPS, which all CAs speak.
-const PROXY_VARIABLES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, HeaderMap, Vec<u8>), reqwest::Error> {
     let mut response = request.send().await?;

@@ -24,7 +24,7 @@ use crate::key::KeyType;
     version,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "`hydrant help COMMAND` has examples.",
+    after_help = "`hydrant help COMMAND` has examples. `hydrant dehydrated --help`: the same by dehydrated's command line.",
     after_long_help = AFTER_HELP
 )]
 pub struct Arguments {
@@ -509,6 +509,9 @@ Exit codes:
   129  hung up (SIGHUP), after cleaning up
   130  interrupted (SIGINT), after cleaning up
   143  terminated (SIGTERM), after cleaning up
+
+In dehydrated's place: called as `dehydrated` (by a link), or as `hydrant dehydrated`, it takes dehydrated's command line, \
+its config and its hooks, and works on its files. `hydrant dehydrated --help` lists its commands.
 
 Examples:
   hydrant run --accept-terms --challenge dns-01 --hook ./dns.sh

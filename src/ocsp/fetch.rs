@@ -1,6 +1,5 @@
 //! Asks an OCSP responder (RFC 6960, appendix A).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -8,7 +7,7 @@ use reqwest::redirect;
 use thiserror::Error;
 
 use super::{OcspError, Subject};
-use crate::config::{IpVersion, Network, Proxy};
+use crate::acme::{ClientOptions, Scheme};
 
 /// The way to responders. Cheap to make.
 #[derive(Debug)]
@@ -17,28 +16,17 @@ pub struct Responders {
 }
 
 impl Responders {
-    /// On the network as it is configured for the CA.
+    /// On the way that is taken to the CA.
     ///
     /// # Errors
     /// [`FetchError::Unreachable`] when the configured proxy is none.
-    pub fn new(network: &Network) -> Result<Self, FetchError> {
-        let mut builder = reqwest::Client::builder()
+    pub fn new(options: &ClientOptions) -> Result<Self, FetchError> {
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("hydrant/", env!("CARGO_PKG_VERSION")))
-            .timeout(network.request_timeout)
-            .connect_timeout(network.connect_timeout)
             .redirect(redirect::Policy::limited(3))
             .referer(false);
-        builder = match network.family {
-            Some(IpVersion::V4) => builder.local_address(IpAddr::from(Ipv4Addr::UNSPECIFIED)),
-            Some(IpVersion::V6) => builder.local_address(IpAddr::from(Ipv6Addr::UNSPECIFIED)),
-            None => builder,
-        };
-        builder = match &network.proxy {
-            Proxy::None => builder.no_proxy(),
-            Proxy::Url(url) => builder.proxy(reqwest::Proxy::all(url.as_str()).map_err(FetchError::from)?),
-            Proxy::Environment => builder,
-        };
-        Ok(Self { http: builder.build().map_err(FetchError::from)? })
+        let builder = options.reach(builder, Scheme::Http)?;
+        Ok(Self { http: builder.build()? })
     }
 
     /// What the certificate's responder answers, not yet looked into.
@@ -49,12 +37,12 @@ impl Responders {
         let url = subject.responder().ok_or(FetchError::NoResponder)?;
         let post = self.http.post(url).header(CONTENT_TYPE, "application/ocsp-request");
         let post = post.header(ACCEPT, "application/ocsp-response").body(subject.request()?);
-        let mut response = post.send().await.map_err(FetchError::from)?;
+        let mut response = post.send().await?;
         if !response.status().is_success() {
             return Err(FetchError::Status { url: url.to_owned(), status: response.status().as_u16() });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(FetchError::from)? {
+        while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
             // Responses have one or two kilobytes; what is cut off here cannot be read, and says so.
             if body.len() > LONGEST {

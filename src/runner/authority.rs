@@ -8,10 +8,11 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
+use super::network::way_to;
 use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
 use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
-use crate::config::{Ca, Config, IpVersion, MacAlgorithm, Proxy, Source};
+use crate::config::{Ca, Config, MacAlgorithm};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
@@ -178,26 +179,8 @@ impl<'a> Authorities<'a> {
             roots_pem,
             roots_only: network.roots_only,
             insecure: network.insecure,
-            family: network.family.map(|version| match version {
-                IpVersion::V4 => crate::acme::Family::V4,
-                IpVersion::V6 => crate::acme::Family::V6,
-            }),
-            proxy: match &network.proxy {
-                Proxy::Url(url) => Some(url.clone()),
-                _ => None,
-            },
-            no_proxy: network.proxy == Proxy::None,
-            no_proxy_for: network.no_proxy.clone(),
-            source: network.source.as_ref().map(|source| match source {
-                Source::Address(address) => crate::acme::Source::Address(*address),
-                Source::Interface(name) => crate::acme::Source::Interface(name.clone()),
-            }),
-            resolve: network.resolve.clone(),
-            request_timeout: network.request_timeout,
-            connect_timeout: network.connect_timeout,
-            in_flight: network.in_flight,
             observer: Some(self.observer()),
-            ..ClientOptions::default()
+            ..way_to(network)
         };
         Ok(Client::connect(&ca.directory, options).await?)
     }

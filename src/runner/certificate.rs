@@ -6,22 +6,18 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::authority::working_for;
-use super::failure::Failure;
-use super::renewal::{is_stale, refresh};
-use super::undeclared::owes_cleaning;
+use super::failure::{Failure, attempt_at};
 use super::wanted::{Wanted, facts};
-use super::{Runner, hook_error, store_error};
+use super::{Runner, store_error};
 use crate::config::{Ca, CertificateSettings, OnFailure, Remarks};
 use crate::csr::Csr;
 use crate::domains::Entry;
 use crate::error::Error;
-use crate::hook::{Approach, Delivered, Facts, HookError, Operation};
+use crate::hook::{Approach, Facts, Operation};
 use crate::identifier::Identifier;
-use crate::issue::{self, Cleaner, IssueError, Job};
-use crate::ledger::Record;
+use crate::issue::{self, IssueError, Job};
 use crate::plan::{self, Action, Step, Subject};
-use crate::report::words::When;
-use crate::report::{Event, Outcome, Phase, RunReport};
+use crate::report::{Event, Outcome, RunReport};
 use crate::responder::Responder;
 use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
 
@@ -30,7 +26,7 @@ pub(super) struct Certificate<'r> {
     pub(super) runner: &'r Runner<'r>,
     pub(super) entry: &'r Entry,
     pub(super) settings: CertificateSettings,
-    responder: Rc<Responder>,
+    pub(super) responder: Rc<Responder>,
     /// The hooks it is delivered to.
     pub(super) destinations: Vec<String>,
 }
@@ -298,149 +294,12 @@ impl<'r> Certificate<'r> {
         if renewed { Outcome::Renewed } else { Outcome::Issued }
     }
 
-    /// Calls `deploy_cert` for all that is owed to hooks of this run, and saves what came of it.
-    async fn deliver(&self, lease: &mut Lease, wanted: &Wanted) -> Result<(), Error> {
-        let hooks = &self.runner.hooks;
-        let name = &self.entry.name;
-        let owed = plan::owed_deliveries(&lease.record, &self.destinations);
-        let mut failures = Vec::new();
-        if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
-            self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
-            let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
-            let facts = self.facts(&wanted.names, 1);
-            for destination in &owed {
-                let delivered = hooks.deploy_cert(destination, &facts, &paths.for_hooks(), timestamp).await;
-                let now = OffsetDateTime::now_utc().unix_timestamp();
-                match delivered {
-                    Ok(Delivered { verified }) => {
-                        lease.record.delivered(destination, verified, now);
-                        self.runner.reporter.event(&Event::Delivered { name, destination, verified });
-                    }
-                    Err(error) => {
-                        lease.record.delivery_failed(destination, error.to_string(), now);
-                        failures.push(error);
-                    }
-                }
-            }
-        }
-        lease.save().await.map_err(store_error)?;
-        HookError::all(failures).map_err(|error| hook_error(&error))
-    }
-
-    /// Whether there is nothing that an earlier run left for this one to finish.
-    fn owes_nothing(&self, record: &Record) -> bool {
-        record.staged.is_none()
-            && !owes_cleaning(&self.runner.hooks, record)
-            && plan::owed_deliveries(record, &self.destinations).is_empty()
-    }
-
-    /// Cleans what an earlier run deployed, where nothing is to be issued.
-    async fn clean_leftovers(&self, lease: &mut Lease, wanted: &Wanted) {
-        let owed = std::mem::take(&mut lease.record.owed_cleaning);
-        let cleaner = Cleaner { hooks: &self.runner.hooks, responder: &self.responder };
-        let outcome = cleaner.clean(&self.facts(&wanted.names, 1), owed).await;
-        for error in &outcome.errors {
-            self.runner.reporter.event(&Event::CleaningFailed { name: &self.entry.name, error });
-        }
-        lease.record.owed_cleaning = outcome.still_owed;
-    }
-
-    /// Nothing is due: hooks that want to know are told so.
-    async fn keep(&self, step: &Step, loaded: &Loaded, wanted: &Wanted) -> RunReport {
-        let runner = self.runner;
-        if runner.calls_unchanged()
-            && let Some(stored) = &loaded.stored
-        {
-            let facts = self.facts(&wanted.names, 1);
-            let mut failures = Vec::new();
-            for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
-                let told = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await;
-                failures.extend(told.err());
-            }
-            if let Err(error) = HookError::all(failures) {
-                return self.failed(&hook_error(&error), Some(step), Some(&loaded.record));
-            }
-        }
-        runner.reporter.event(&Event::Unchanged(step));
-        self.report(step, Outcome::Unchanged, &loaded.record)
-    }
-
-    /// Writes a failure down, so that the next run knows when to try again.
-    async fn note_failure(
-        &self,
-        failure: Failure,
-        step: &Step,
-        wanted: &Wanted,
-        mut lease: Lease,
-    ) -> RunReport {
-        let stopped = self.runner.stop.is_stopped();
-        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
-        let http_error = self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
-        if failure.spends_the_order() {
-            lease.record.abandon();
-        }
-        let (counts, retry_after) = (failure.counts(), failure.retry_after());
-        let unavailable = match &failure {
-            Failure::Authority(unavailable) => Some(unavailable.clone()),
-            Failure::Issue(_) => None,
-        };
-        let mut error = failure.into_error();
-        if !stopped && counts {
-            let now = OffsetDateTime::now_utc().unix_timestamp();
-            // In whole seconds, and never too early.
-            let retry_after = retry_after.and_then(|wait| i64::try_from(wait.as_secs() + 1).ok());
-            lease.record.failed(error.to_string(), now, retry_after);
-            if let Some(until) = limited_until(&lease.record) {
-                error = error.hint(format!("the CA is asked again from {} on", When(until)));
-            }
-        }
-        if let Err(error) = lease.save().await {
-            return self.failed(&store_error(error), Some(step), Some(&lease.record));
-        }
-        if stopped {
-            return self.report(step, Outcome::Skipped, &lease.record);
-        }
-        let Some(unavailable) = unavailable else {
-            return RunReport { http_error, ..self.failed(&error, Some(step), Some(&lease.record)) };
-        };
-        // What keeps all certificates of a CA waiting is said once, and of no single one.
-        if unavailable.is_news() {
-            self.runner.reporter.error(&error);
-        }
-        RunReport { http_error, ..self.failure(&error, Some(step), Some(&lease.record)) }
-    }
-
     /// The names to order: those declared, or those of the request a hook makes.
     async fn wanted(&self) -> Result<Wanted, Error> {
         if self.runner.deliver_only {
             return Ok(Wanted::declared(self.entry));
         }
         Wanted::of(self.entry, &self.settings, &self.runner.hooks, self.runner.store).await
-    }
-
-    fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
-        let by_window = self.settings.renewal_rule().is_none() && !self.runner.deliver_only;
-        by_window && is_stale(loaded, self.runner.now)
-    }
-
-    /// Asks the CA for the renewal window and writes it down; None when another run has the certificate in work.
-    async fn refresh_renewal_info(&self) -> Result<Option<Loaded>, Error> {
-        let store = self.runner.store;
-        let taken = store.lease(&self.entry.name).await.map_err(store_error)?;
-        let LeaseOutcome::Taken(lease) = taken else { return Ok(None) };
-        let mut lease = Lease::new(lease);
-        if is_stale(lease.loaded(), self.runner.now) {
-            // A CA that cannot be reached is no failure as long as nothing is due.
-            let asked = async {
-                let client = self.runner.authorities.client(&self.settings.ca).await.ok();
-                refresh(client.as_ref(), lease.loaded(), self.runner.now).await
-            };
-            if let Some(renewal) = self.runner.stop.unless_stopped(asked).await {
-                lease.record.renewal = renewal;
-                lease.save().await.map_err(store_error)?;
-            }
-        }
-        Ok(Some(store.load(&self.entry.name).await.map_err(store_error)?))
     }
 
     fn decide(&self, names: &[Identifier], request: Option<&Csr>, loaded: &Loaded) -> Step {
@@ -458,16 +317,6 @@ impl<'r> Certificate<'r> {
     pub(super) fn facts<'f>(&'f self, names: &'f [Identifier], attempt: u32) -> Facts<'f> {
         facts(&self.entry.name, names, &self.settings, attempt)
     }
-}
-
-/// Which attempt at a certificate it is, from 1.
-fn attempt_at(record: &Record) -> u32 {
-    record.failures.as_ref().map_or(0, |failures| failures.count) + 1
-}
-
-/// Until when the CA wants to be left alone.
-fn limited_until(record: &Record) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
 }
 
 /// Settings of a certificate that cannot be carried out.

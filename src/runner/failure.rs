@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Unavailable, issue_error};
+use time::OffsetDateTime;
+
+use super::certificate::Certificate;
+use super::wanted::Wanted;
+use super::{Unavailable, issue_error, store_error};
 use crate::error::Error;
 use crate::issue::IssueError;
+use crate::ledger::Record;
+use crate::plan::Step;
+use crate::report::words::When;
+use crate::report::{Outcome, RunReport};
+use crate::store::Lease;
 
 /// What stopped a certificate: the way to the CA, or its own issue.
 pub(super) enum Failure {
@@ -47,4 +56,61 @@ impl Failure {
             Self::Issue(error) => issue_error(error),
         }
     }
+}
+
+impl Certificate<'_> {
+    /// Writes a failure down, so that the next run knows when to try again.
+    pub(super) async fn note_failure(
+        &self,
+        failure: Failure,
+        step: &Step,
+        wanted: &Wanted,
+        mut lease: Lease,
+    ) -> RunReport {
+        let stopped = self.runner.stop.is_stopped();
+        let facts = self.facts(&wanted.names, attempt_at(&lease.record));
+        let http_error = self.runner.authorities.tell_hooks_of_failures(&self.runner.hooks, &facts).await;
+        if failure.spends_the_order() {
+            lease.record.abandon();
+        }
+        let (counts, retry_after) = (failure.counts(), failure.retry_after());
+        let unavailable = match &failure {
+            Failure::Authority(unavailable) => Some(unavailable.clone()),
+            Failure::Issue(_) => None,
+        };
+        let mut error = failure.into_error();
+        if !stopped && counts {
+            let now = OffsetDateTime::now_utc().unix_timestamp();
+            // In whole seconds, and never too early.
+            let retry_after = retry_after.and_then(|wait| i64::try_from(wait.as_secs() + 1).ok());
+            lease.record.failed(error.to_string(), now, retry_after);
+            if let Some(until) = limited_until(&lease.record) {
+                error = error.hint(format!("the CA is asked again from {} on", When(until)));
+            }
+        }
+        if let Err(error) = lease.save().await {
+            return self.failed(&store_error(error), Some(step), Some(&lease.record));
+        }
+        if stopped {
+            return self.report(step, Outcome::Skipped, &lease.record);
+        }
+        let Some(unavailable) = unavailable else {
+            return RunReport { http_error, ..self.failed(&error, Some(step), Some(&lease.record)) };
+        };
+        // What keeps all certificates of a CA waiting is said once, and of no single one.
+        if unavailable.is_news() {
+            self.runner.reporter.error(&error);
+        }
+        RunReport { http_error, ..self.failure(&error, Some(step), Some(&lease.record)) }
+    }
+}
+
+/// Which attempt at a certificate it is, from 1.
+pub(super) fn attempt_at(record: &Record) -> u32 {
+    record.failures.as_ref().map_or(0, |failures| failures.count) + 1
+}
+
+/// Until when the CA wants to be left alone.
+fn limited_until(record: &Record) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(record.failures.as_ref()?.ca_not_before?).ok()
 }

@@ -7,7 +7,9 @@
 pub mod authority;
 
 mod certificate;
+mod delivery;
 mod failure;
+mod network;
 mod outcome;
 mod renewal;
 mod responders;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::certificate::Certificate;
+use super::store_error;
 use crate::acme::{Client, RenewalInfo};
+use crate::error::Error;
 use crate::ledger::Renewal;
-use crate::store::Loaded;
+use crate::store::{Lease, LeaseOutcome, Loaded};
 
 /// After an answer that may be better soon (RFC 9773 §4.3.3): doubled with every further failure.
 const FIRST_RETRY: Duration = Duration::from_mins(1);
@@ -14,8 +17,35 @@ const FIRST_RETRY: Duration = Duration::from_mins(1);
 /// The longest wait after a failure, and the wait where the CA has no renewal information at all (RFC 9773 §4.3.3).
 const LONG_WAIT: Duration = Duration::from_hours(6);
 
+impl Certificate<'_> {
+    pub(super) fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
+        let by_window = self.settings.renewal_rule().is_none() && !self.runner.deliver_only;
+        by_window && is_stale(loaded, self.runner.now)
+    }
+
+    /// Asks the CA for the renewal window and writes it down; None when another run has the certificate in work.
+    pub(super) async fn refresh_renewal_info(&self) -> Result<Option<Loaded>, Error> {
+        let store = self.runner.store;
+        let taken = store.lease(&self.entry.name).await.map_err(store_error)?;
+        let LeaseOutcome::Taken(lease) = taken else { return Ok(None) };
+        let mut lease = Lease::new(lease);
+        if is_stale(lease.loaded(), self.runner.now) {
+            // A CA that cannot be reached is no failure as long as nothing is due.
+            let asked = async {
+                let client = self.runner.authorities.client(&self.settings.ca).await.ok();
+                refresh(client.as_ref(), lease.loaded(), self.runner.now).await
+            };
+            if let Some(renewal) = self.runner.stop.unless_stopped(asked).await {
+                lease.record.renewal = renewal;
+                lease.save().await.map_err(store_error)?;
+            }
+        }
+        Ok(Some(store.load(&self.entry.name).await.map_err(store_error)?))
+    }
+}
+
 /// Whether the CA is to be asked for the window of what is stored.
-pub(super) fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
+fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
     let Some(stored) = loaded.stored.as_ref().filter(|_| loaded.damage.is_none()) else { return false };
     // RFC 9773 §4.3: not for a certificate that has expired.
     let Some(id) = stored.leaf.renewal_id.as_deref().filter(|_| stored.leaf.not_after > now) else {
@@ -26,11 +56,7 @@ pub(super) fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
 }
 
 /// Asks for the window; what is known stays known when there is no answer.
-pub(super) async fn refresh(
-    client: Option<&Client>,
-    loaded: &Loaded,
-    now: OffsetDateTime,
-) -> Option<Renewal> {
+async fn refresh(client: Option<&Client>, loaded: &Loaded, now: OffsetDateTime) -> Option<Renewal> {
     let id = loaded.stored.as_ref()?.leaf.renewal_id.clone()?;
     let known = loaded.record.renewal.clone().filter(|renewal| renewal.certificate == id);
     let info = match client.filter(|client| client.directory().renewal_info.is_some()) {

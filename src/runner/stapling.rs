@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::certificate::Certificate;
+use super::network::way_to;
 use super::wanted::Wanted;
 use super::{hook_error, store_error};
 use crate::error::{Error, ErrorKind};
@@ -60,7 +61,7 @@ impl Certificate<'_> {
     }
 
     async fn fetch(&self, subject: &Subject) -> Result<Vec<u8>, FetchError> {
-        let response = Responders::new(&self.runner.config.network)?.ask(subject).await?;
+        let response = Responders::new(&way_to(&self.runner.config.network))?.ask(subject).await?;
         subject.check(&response, OffsetDateTime::now_utc())?;
         Ok(response)
     }

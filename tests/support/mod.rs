@@ -1,6 +1,5 @@
 //! What the black-box tests stand on: a place to run hydrant in, a CA to run it against, and its output to compare.
 
-mod engine;
 mod faults;
 mod measured;
 mod openssl;
@@ -10,7 +9,6 @@ mod rig;
 mod running;
 mod test;
 
-pub(crate) use engine::Engine;
 pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
 pub(crate) use openssl::{CertificateFacts, assert_good_pair, openssl};

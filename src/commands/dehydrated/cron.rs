@@ -5,8 +5,10 @@ use time::OffsetDateTime;
 use super::cleanup::cleanup;
 use super::session::{Session, ended};
 use crate::commands::gather::Gathered;
+use crate::config::AutoCleanup;
 use crate::error::{Error, ExitCode};
 use crate::hook::Operation;
+use crate::report::Event;
 use crate::runner::{Responders, Runner};
 
 /// Runs over the list. `list_error` is what is wrong with it behind the last entry; `force` renews what is not due.
@@ -56,8 +58,10 @@ async fn carry_out(session: Session<'_>, list_error: Option<Error>, force: bool)
     summary.refused = gathered.refused();
     let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence());
     // As dehydrated: only a run that came to its end tidies up.
-    if summary.broken_off.is_none() && summary.interrupted.is_none() {
-        cleanup(gathered, gathered.config.auto_cleanup, " + ").await?;
+    let wanted = gathered.config.auto_cleanup;
+    if wanted != AutoCleanup::No && summary.broken_off.is_none() && summary.interrupted.is_none() {
+        gathered.reporter.event(&Event::Notice(" + Running automatic cleanup"));
+        cleanup(gathered, wanted, " + ").await?;
     }
     Ok(code)
 }

@@ -154,7 +154,16 @@ fn changes(before: &State, after: &State) -> Vec<(String, OsString)> {
 }
 
 const OF_THE_SHELL: [&str; 11] = [
-    "BASHOPTS", "BASHPID", "DIRSTACK", "GROUPS", "OLDPWD", "OPTARG", "OPTIND", "PWD", "REPLY", "SHELLOPTS",
+    "BASHOPTS",
+    "BASHPID",
+    "DIRSTACK",
+    "GROUPS",
+    "OLDPWD",
+    "OPTARG",
+    "OPTIND",
+    "PWD",
+    "REPLY",
+    "SHELLOPTS",
     "SHLVL",
 ];
 
@@ -195,6 +204,7 @@ mod tests {
                 script_dir: "/usr/bin".into(),
                 command: Command::Cron,
                 parameters: Parameters { config, ..parameters },
+                only_files: false,
             };
             load(typed, &|_| {}, &|_| {}).unwrap()
         }

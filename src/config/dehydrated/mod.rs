@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 pub use certificates::PerCertificate;
 pub use load::load;
+pub use plain::read as read_plain;
 pub use variables::{VERSION, Variable, Variables};
 
 use super::{Config, HookSequence};

@@ -14,10 +14,7 @@ use crate::diagnostic::{Diagnostic, Source, Span};
 ///
 /// # Errors
 /// The first thing that is no plain assignment; what was assigned before it stays.
-pub(super) fn read(
-    source: &Arc<Source>,
-    variables: &mut BTreeMap<String, Variable>,
-) -> Result<(), Diagnostic> {
+pub fn read(source: &Arc<Source>, variables: &mut BTreeMap<String, Variable>) -> Result<(), Diagnostic> {
     let mut reader = Reader { source, at: 0, variables };
     while !reader.rest().is_empty() {
         reader.statement()?;

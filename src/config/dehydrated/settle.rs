@@ -172,7 +172,9 @@ fn account(variables: &Variables, typed: &Typed) -> Result<AccountSettings, Stri
     let contact = variables.some_text("CONTACT_EMAIL").map(|address| Contact::read(&address));
     let contact = contact.transpose().map_err(|error| format!("CONTACT_EMAIL: {error}"))?;
     Ok(AccountSettings {
-        accept_terms: parameters.accept_terms,
+        // To register one's own key is to agree, without a question (contract 1.2).
+        accept_terms: parameters.accept_terms
+            || typed.command == Command::Register && parameters.privkey.is_some(),
         contacts: contact.iter().map(Contact::url).collect(),
         external_account,
         key_file: parameters.privkey.as_ref().map(PathBuf::from),

@@ -4,16 +4,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use hydrant::config::Ocsp;
-use hydrant::error::ExitCode;
-use hydrant::hook::{HookSettings, Operation};
 use hydrant::ocsp::{OcspError, Subject};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use crate::support::{CertificateFacts, Engine, RECORD_HOOK, Rig, Test, openssl};
+use super::pair::Pair;
+use crate::support::{CertificateFacts, Output, Rig, Test, openssl};
 
 /// A CA made by openssl, with a certificate and what is needed to answer for it.
 struct Authority {
@@ -154,110 +151,124 @@ impl Drop for Responder {
     }
 }
 
-fn recorder(test: &Test, failing: bool) -> HookSettings {
-    let mut env = std::collections::BTreeMap::new();
-    env.insert("RECORD".to_owned(), test.path("record").display().to_string());
-    env.insert("RECORD_ENVIRONMENT".to_owned(), "altnames".to_owned());
-    if failing {
-        env.insert("RECORD_EXIT_deploy_ocsp".to_owned(), "3".to_owned());
-    }
-    HookSettings {
-        name: "recorder".to_owned(),
-        command: RECORD_HOOK.into(),
-        operations: Some(vec![Operation::DeployOcsp, Operation::UnchangedCert, Operation::DeployCert]),
-        env,
-        pass_env: Vec::new(),
-        env_only: None,
-        timeout: Duration::from_secs(30),
-        retries: 0,
-        chain: None,
-    }
+/// hydrant in dehydrated's place, with OCSP responses wanted, a hook that records, and no challenges to answer.
+fn place(rig: &Rig, domains: &str) -> Test {
+    let more = "OCSP_FETCH=yes\nCHALLENGETYPE=http-01\nWELLKNOWN=$BASEDIR/www";
+    let test = Pair::new(rig, domains, more).ours.write("www/.keep", "");
+    test.env("RECORD_ENVIRONMENT", "altnames").env("RECORD_THEN", "")
+}
+
+fn cron(test: &Test) -> Output {
+    let config = test.path("config").display().to_string();
+    test.as_dehydrated(&["--config", &config, "--accept-terms", "--cron"])
+}
+
+fn add_to_config(test: &Test, line: &str) {
+    test.put("config", &format!("{}{line}\n", test.read("config")));
+}
+
+/// The calls since the last time that deliver something.
+fn deliveries(test: &Test) -> Vec<String> {
+    let calls = test.calls("record").into_iter().map(|call| call.operation);
+    let deliveries =
+        calls.filter(|operation| operation.ends_with("_cert") || operation == "deploy_ocsp").collect();
+    test.forget("record");
+    deliveries
+}
+
+/// A free port on every address of this machine, which is where `openssl ocsp` listens.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The line of `index.txt` that says so of a certificate.
+fn index(status: &str, revoked: &str, serial: &str) -> String {
+    format!("{status}\t400101000000Z\t{revoked}\t{serial}\tunknown\t/CN=a\n")
+}
+
+/// What the responder needs to answer for the certificate in a directory.
+fn prepare_responder(rig: &Rig, test: &Test, directory: &str) -> String {
+    let serial = CertificateFacts::of(&test.path(directory).join("cert.pem")).serial;
+    test.put("issuer.key", &rig.issuing_key());
+    test.put("issuer.pem", &test.read(&format!("{directory}/chain.pem")));
+    test.put("index.txt", &index("V", "", &serial));
+    serial
 }
 
 #[test]
 fn a_response_is_kept_fresh_and_given_to_hooks() {
-    let port = std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let rig = Rig::with(&["--nonce-reject", "0", "--always-valid", "--ocsp", &port.to_string()]);
-    let test = Test::new().rig(&rig).domains("a.example www.a.example\n");
-    let mut engine = Engine::new(&test, &rig);
-    let operations = |test: &Test| -> Vec<String> {
-        let calls = test.calls("record").into_iter().map(|call| call.operation).collect();
-        test.forget("record");
-        calls
-    };
-    engine.config.hooks = vec![recorder(&test, false)];
-    engine.config.certificates.base.hooks = vec!["recorder".to_owned()];
-    engine.config.certificates.base.ocsp = Some(Ocsp { max_age: Duration::from_hours(120) });
+    let test = place(&rig, "a.example www.a.example\n");
     // Nobody listens: the certificate is in place, and the run says what is missing.
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Failed);
+    cron(&test).code(1).stderr_contains("the OCSP responder cannot be reached");
     assert_eq!(rig.certificates_issued(), 1);
-    assert_eq!(operations(&test), ["probe", "deploy_cert"]);
+    assert_eq!(deliveries(&test), ["sync_cert", "deploy_cert"]);
     assert!(!test.path("certs/a.example/ocsp.der").exists());
 
-    let serial = CertificateFacts::of(&test.path("certs/a.example/cert.pem")).serial;
-    let line = |status: &str, revoked: &str| {
-        format!("{status}\t400101000000Z\t{revoked}\t{serial}\tunknown\t/CN=a\n")
-    };
-    test.put("issuer.key", &rig.issuing_key());
-    test.put("issuer.pem", &test.read("certs/a.example/chain.pem"));
-    test.put("index.txt", &line("V", ""));
+    let serial = prepare_responder(&rig, &test, "certs/a.example");
     let responder = Responder::start(port, &test.path(""));
-    engine.config.hooks = vec![recorder(&test, true)];
     // A hook that fails is owed the response.
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Failed);
-    assert_eq!(operations(&test), ["probe", "unchanged_cert", "deploy_ocsp"]);
-    engine.config.hooks = vec![recorder(&test, false)];
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Success);
-    let call = test.calls("record").pop().unwrap();
+    let test = test.env("RECORD_EXIT_deploy_ocsp", "3");
+    cron(&test).code(1);
+    assert_eq!(deliveries(&test), ["unchanged_cert", "deploy_ocsp"]);
+    let test = test.without_env("RECORD_EXIT_");
+    cron(&test).code(0);
+    let calls = test.calls("record");
+    let call = calls.iter().find(|call| call.operation == "deploy_ocsp").unwrap();
     let link = test.path("certs/a.example/ocsp.der");
     let file = fs::read_link(&link).unwrap().display().to_string();
     let timestamp = file.strip_prefix("ocsp-").unwrap().strip_suffix(".der").unwrap();
     assert_eq!(call.arguments, ["a.example", &link.display().to_string(), timestamp]);
     assert_eq!(call.environment["altnames"], "a.example www.a.example");
-    assert_eq!(operations(&test), ["probe", "unchanged_cert", "deploy_ocsp"]);
+    assert_eq!(deliveries(&test), ["unchanged_cert", "deploy_ocsp"]);
     let dir = test.path("certs/a.example");
-    let said = openssl(
-        Command::new("openssl")
-            .args([
-                "ocsp",
-                "-no_nonce",
-                "-issuer",
-                "chain.pem",
-                "-verify_other",
-                "chain.pem",
-                "-cert",
-                "cert.pem",
-            ])
-            .args(["-respin", "ocsp.der", "-CAfile"])
-            .arg(rig.roots())
-            .current_dir(&dir),
-    );
+    let verify =
+        "ocsp -no_nonce -issuer chain.pem -verify_other chain.pem -cert cert.pem -respin ocsp.der -CAfile";
+    let said = openssl(Command::new("openssl").args(verify.split(' ')).arg(rig.roots()).current_dir(&dir));
     assert!(said.contains("cert.pem: good"), "{said}");
 
     // It is good and young: nobody is asked.
     drop(responder);
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Success);
-    assert_eq!(operations(&test), ["probe", "unchanged_cert"]);
+    cron(&test).code(0);
+    assert_eq!(deliveries(&test), ["unchanged_cert"]);
     // It is not young enough.
-    engine.config.certificates.base.ocsp = Some(Ocsp { max_age: Duration::ZERO });
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Failed);
+    add_to_config(&test, "OCSP_DAYS=0");
+    cron(&test).code(1);
     assert_eq!(fs::read_link(&link).unwrap().display().to_string(), file, "the old one stays");
     // What a responder says of a revoked certificate is not kept.
-    test.put("index.txt", &line("R", "260101000000Z"));
+    test.put("index.txt", &index("R", "260101000000Z", &serial));
     let _responder = Responder::start(port, &test.path(""));
-    assert_eq!(engine.run(false).unwrap(), ExitCode::Failed);
+    cron(&test).code(1).stderr_contains("the OCSP responder says that the certificate is revoked");
     assert_eq!(fs::read_link(&link).unwrap().display().to_string(), file);
 }
 
 #[test]
 fn a_ca_without_responders_is_no_failure() {
     let rig = Rig::with(&["--nonce-reject", "0", "--always-valid"]);
-    let test = Test::new().rig(&rig).domains("a.example\n");
-    let mut engine = Engine::new(&test, &rig);
-    engine.config.certificates.base.ocsp = Some(Ocsp { max_age: Duration::from_hours(120) });
+    let test = place(&rig, "a.example\n");
     for _ in 0..2 {
-        assert_eq!(engine.run(false).unwrap(), ExitCode::Success);
+        cron(&test).code(0);
     }
     assert_eq!(rig.certificates_issued(), 1);
     assert!(!test.path("certs/a.example/ocsp.der").exists());
+}
+
+#[test]
+fn responders_are_reached_on_the_way_that_leads_to_the_ca() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rig = Rig::with(&["--nonce-reject", "0", "--always-valid", "--ocsp", &port.to_string()]);
+    let test = place(&rig, "a.example\n");
+    // A proxy that is not there, but for the CA's address; and an address of our own to speak from.
+    let (roots, address) = (&rig.environment()["HYDRANT_CA_ROOTS"], rig.address());
+    let way = format!("--cacert {roots} --noproxy {address} --interface 127.0.0.77");
+    add_to_config(&test, &format!("CURL_OPTS='{way}'"));
+    let proxy = format!("http://{address}:1");
+    let test = test.env("http_proxy", &proxy).env("https_proxy", &proxy);
+    let caller = std::thread::spawn(move || listener.accept().unwrap().1.ip().to_string());
+    // It listens, and says nothing.
+    cron(&test).code(1).stderr_contains("the OCSP responder cannot be reached");
+    assert_eq!(caller.join().unwrap(), "127.0.0.77");
+    assert_eq!(rig.certificates_issued(), 1);
 }
