@@ -106,8 +106,10 @@ fn a_run_killed_before_or_after_any_request_is_made_good() {
             let (test, before) = (place(&rig), Before::of(&rig));
             rig.forget_requests();
             rig.faults(&json!([{ "do": action, "skip": nth }]));
-            if !test.run().was_killed() {
-                assert!(nth > 8, "only {nth} requests were seen");
+            let output = test.run();
+            if !output.was_killed() {
+                let seen = rig.requests();
+                assert!(nth > 8, "{action}: only {nth} requests were seen: {}\n{seen:#?}", output.stderr);
                 break;
             }
             rig.faults(&json!([]));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufReader, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -178,7 +178,7 @@ fn is_script_without_interpreter(error: &io::Error, path: &Path) -> bool {
     read.is_ok() && !start.contains(&0)
 }
 
-/// A program that answers requests over two pipes of its own. Its standard streams are ours.
+/// An interpreter whose script answers requests over two pipes of its own. Its standard streams are ours.
 pub(crate) struct Session {
     handle: duct::Handle,
     /// Where requests are written; gone when no more are to come.
@@ -188,28 +188,27 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Starts it, in our own process group. `arguments` are made from the numbers of the descriptors that requests come
-    /// from and answers go to.
-    pub(crate) fn start<A: Into<OsString>>(
-        program: &Program,
-        arguments: impl FnOnce(RawFd, RawFd) -> Vec<A>,
-        stdout_to_stderr: bool,
-    ) -> io::Result<Self> {
+    /// Starts it, in our own process group. The script gets the numbers of three descriptors as its first arguments, where
+    /// it comes from itself, where requests come from, and where answers go; and `argument` as the fourth. It has to fit
+    /// into a pipe.
+    pub(crate) fn start(program: &Program, script: &str, argument: &OsStr) -> io::Result<Self> {
+        let (from, mut text) = io::pipe()?;
         let (to_read, requests) = io::pipe()?;
         let (replies, to_write) = io::pipe()?;
         // Ours close when the program has its own.
-        let (to_read, to_write) = (inheritable(&to_read)?, inheritable(&to_write)?);
+        let inherited = [inheritable(from)?, inheritable(to_read)?, inheritable(to_write)?];
+        text.write_all(script.as_bytes())?;
+        drop(text);
+        // Not an argument itself: bash ends scripts that are with a complaint about itself.
+        let path = format!("/dev/fd/{}", inherited[0].as_raw_fd());
+        let numbers = inherited.iter().map(|descriptor| descriptor.as_raw_fd().to_string());
+        let arguments = std::iter::once(path).chain(numbers).map(OsString::from).chain([argument.to_owned()]);
         let name = program.name.clone();
-        let mut expression =
-            duct::cmd(program.path.as_os_str(), arguments(to_read.as_raw_fd(), to_write.as_raw_fd()))
-                .unchecked()
-                .before_spawn(move |command| {
-                    command.arg0(&name);
-                    Ok(())
-                });
-        if stdout_to_stderr {
-            expression = expression.stdout_to_stderr();
-        }
+        let expression =
+            duct::cmd(program.path.as_os_str(), arguments).unchecked().before_spawn(move |command| {
+                command.arg0(&name);
+                Ok(())
+            });
         let handle = expression.start()?;
         Ok(Self { handle, requests: Some(requests), replies: BufReader::new(replies) })
     }

@@ -165,11 +165,6 @@ impl Reporter {
         progress.print(&mut std::io::stdout().lock(), text);
     }
 
-    /// Prints what is said on the way: on stdout, unless that belongs to the document.
-    pub fn remark(&self, text: &str) {
-        if self.options.only_documents { self.aside(text) } else { self.document(text) }
-    }
-
     /// Prints a JSON document on stdout.
     pub fn json(&self, value: &serde_json::Value) {
         // Serializing a Value cannot fail: its keys are strings.

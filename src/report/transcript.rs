@@ -76,7 +76,10 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
             (Some(*name), vec![format!(" + In work elsewhere ({holder}), waiting...")])
         }
         Event::Finished(name) => (Some(*name), Vec::new()),
-        Event::AccountCreated { .. } => (None, vec!["+ Done!".to_owned()]),
+        Event::AccountCreated { .. } => {
+            let lines = ["+ Generating account key...", "+ Registering account key with ACME server...", "+ Done!"];
+            (None, lines.map(str::to_owned).to_vec())
+        }
         Event::Notice(text) => (None, vec![(*text).to_owned()]),
         _ => return None,
     })

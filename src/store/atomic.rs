@@ -174,7 +174,7 @@ pub fn create_directory_as(path: &Path, mode: u32) -> Result<(), FileError> {
     }
     let above = parent(path);
     create_directory_as(above, mode)?;
-    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+    match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => {
             fs::set_permissions(path, Permissions::from_mode(mode))
                 .map_err(FileError::at("set the mode of", path))?;

@@ -51,7 +51,7 @@ impl LockFile {
 impl Drop for LockFile {
     fn drop(&mut self) {
         // Whoever removed it meanwhile wanted it gone. There is nobody left to tell of anything else.
-        let _ = fs::remove_file(&self.path);
+        let _ = atomic::remove(&self.path);
     }
 }
 

@@ -34,7 +34,8 @@ fn more_words_show_steps_and_requests_on_stderr() {
     let test = place(&rig, "a.example\n");
     test.hydrant(&["account", "register"]).code(0);
     let steps = "a.example: ordering\na.example: deploying challenges\na.example: being validated\n\
-                 a.example: being issued\na.example: being stored\n";
+         a.example: cleaning challenges\n\
+         a.example: being issued\na.example: being stored\n";
     let done = "a.example: issue: nothing is stored\na.example: issued, valid until [WHEN]\n1 certificate: 1 issued\n";
     test.hydrant(&["run", "-v"]).code(0).stdout(done).stderr(steps);
 

@@ -171,7 +171,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def kill_client(self):
-        for pid in peer.pids(*self.client_address):
+        for pid in peer.pids(self.request):
             os.kill(pid, signal.SIGKILL)
         self.close_connection = True
 

@@ -5,7 +5,7 @@ import json
 import processes
 
 # The same ports on every rig; each rig has an address of its own.
-ACME, MANAGEMENT, HTTP_01, TLS_ALPN_01, DNS, DNS_API, OCSP = 14000, 15000, 5002, 5001, 8053, 8055, 8056
+ACME, MANAGEMENT, HTTP_01, TLS_ALPN_01, DNS, DNS_API = 14000, 15000, 5002, 5001, 8053, 8055
 DEFAULT_PROFILE = "default=7776000"
 
 
@@ -28,8 +28,9 @@ def add_options(parser):
                         help="offer N alternate chains (0)")
     parser.add_argument("--chain-length", metavar="N", type=int, default=1, help="intermediates in a chain (1)")
     parser.add_argument("--always-valid", action="store_true", help="do not validate challenges at all")
-    parser.add_argument("--ocsp", action="store_true",
-                        help="name RIG_OCSP as the OCSP responder in certificates; nothing listens there")
+    parser.add_argument("--ocsp", metavar="PORT", type=int,
+                        help="name this port of the rig's address as the OCSP responder in certificates; "
+                             "nothing listens there")
     parser.add_argument("--challenge-responders", action="store_true",
                         help="let the challenge test server answer http-01 and tls-alpn-01 too, "
                              "with what a hook posts to RIG_DNS_API")
@@ -67,8 +68,9 @@ def settings(directory, address, options):
         "privateKey": str(directory / "leaf.key"),
         "httpPort": HTTP_01,
         "tlsPort": TLS_ALPN_01,
-        "keyAlgorithm": "ecdsa",
-        "ocspResponderURL": f"http://{address}:{OCSP}" if options.ocsp else "",
+        # Pebble hands out the key that a responder signs with only if it is RSA.
+        "keyAlgorithm": "rsa" if options.ocsp else "ecdsa",
+        "ocspResponderURL": f"http://{address}:{options.ocsp}" if options.ocsp else "",
         "domainBlocklist": options.blocked,
         "retryAfter": {"authz": options.retry_after, "order": options.retry_after},
         "profiles": {

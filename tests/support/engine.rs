@@ -16,7 +16,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// In the test's directory, at the rig's CA, with http-01 and a web server's directory.
     pub(crate) fn new(test: &Test, rig: &Rig) -> Engine {
-        let mut config = Config::in_directory(&test.path("")).clone();
+        let mut config = Config::in_directory(test.path("www").parent().unwrap());
         config.network.roots = vec![rig.environment()["HYDRANT_CA_ROOTS"].clone().into()];
         config.network.proxy = Proxy::None;
         config.account.accept_terms = true;
@@ -35,17 +35,27 @@ impl Engine {
     }
 
     /// Anything else on the same configuration.
-    pub(crate) fn with<T>(&self, work: impl AsyncFnOnce(Gathered) -> Result<T, Error>) -> Result<T, Error> {
-        let options = ReportOptions {
-            format: Format::Text,
-            verbosity: Verbosity::Quiet,
-            color: Some(false),
-            only_documents: false,
-            words: Words::Hydrant,
+    pub(crate) fn with<T: Send>(
+        &self,
+        work: impl AsyncFnOnce(Gathered) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        // A test's thread has a smaller stack than the main thread of a program.
+        let in_a_thread = || -> Result<T, Error> {
+            let options = ReportOptions {
+                format: Format::Text,
+                verbosity: Verbosity::Quiet,
+                color: Some(false),
+                only_documents: false,
+                words: Words::Hydrant,
+            };
+            let reporter = Rc::new(Reporter::new(options));
+            let gathered = Gathered::with_list(self.config.clone(), reporter)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            tokio::task::LocalSet::new().block_on(&runtime, work(gathered))
         };
-        let reporter = Rc::new(Reporter::new(options));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let gathered = Gathered::with_list(self.config.clone(), reporter)?;
-        tokio::task::LocalSet::new().block_on(&runtime, work(gathered))
+        std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().stack_size(16 << 20);
+            builder.spawn_scoped(scope, in_a_thread).unwrap().join().unwrap()
+        })
     }
 }

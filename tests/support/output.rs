@@ -55,6 +55,11 @@ impl Output {
         self
     }
 
+    /// How it ended, and what it printed on stdout and stderr: to compare with another program's.
+    pub(crate) fn whole(&self) -> (Option<i32>, &str, &str) {
+        (self.status.code(), &self.stdout, &self.stderr)
+    }
+
     /// It was killed with -9, by itself or by the strace that it ran under.
     pub(crate) fn was_killed(&self) -> bool {
         self.status.signal() == Some(9)

@@ -153,6 +153,23 @@ impl Test {
         self.spawn(Command::new(hydrant()).args(arguments)).wait()
     }
 
+    /// Runs hydrant under the name of dehydrated, by a link in the test's directory.
+    #[track_caller]
+    pub(crate) fn as_dehydrated(&self, arguments: &[&str]) -> Output {
+        self.start_as_dehydrated(arguments).wait()
+    }
+
+    /// The same, left running.
+    #[track_caller]
+    pub(crate) fn start_as_dehydrated(&self, arguments: &[&str]) -> Running {
+        let link = self.path("bin/dehydrated");
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        if !link.exists() {
+            std::os::unix::fs::symlink(hydrant(), &link).unwrap();
+        }
+        self.spawn(Command::new(link).args(arguments))
+    }
+
     /// Starts hydrant and leaves it running, for tests that send signals or kill.
     #[track_caller]
     pub(crate) fn start(&self) -> Running {

@@ -48,7 +48,9 @@ async fn register(session: &Session<'_>) -> Result<(), Error> {
     let known = session.gathered.accounts().load(ca.directory.as_str()).await.map_err(store_error)?;
     session.account().await?;
     let is_known = known.is_some_and(|account| account.url.is_some());
-    session.say(if is_known { "+ Account already registered!" } else { "+ Done!" });
+    if is_known {
+        session.say("+ Account already registered!");
+    }
     Ok(())
 }
 

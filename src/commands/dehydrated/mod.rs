@@ -84,7 +84,8 @@ impl<'a> Door<'a> {
             command,
             parameters,
         };
-        let loaded = installed::load(typed, &|line| reporter.remark(line), &|line| reporter.aside(line));
+        // These lines are on stdout even where a certificate follows them: who reads PEM passes them over.
+        let loaded = installed::load(typed, &|line| reporter.document(line), &|line| reporter.aside(line));
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -119,9 +120,6 @@ impl<'a> Door<'a> {
 
 /// Carries out the command of an installation.
 async fn finish(installation: Installation, reporter: &Rc<Reporter>) -> ExitCode {
-    for warning in &installation.warnings {
-        reporter.aside(&format!("warning: {warning}"));
-    }
     match &installation.command {
         Command::Env => {
             reporter.document(&installation.declarations());
@@ -131,13 +129,19 @@ async fn finish(installation: Installation, reporter: &Rc<Reporter>) -> ExitCode
             reporter.document(&version::version(&installation));
             ExitCode::Success
         }
-        _ => dispatch::dispatch(installation, Rc::clone(reporter)).await.map_or_else(
-            |error| {
-                reporter.fatal(&error);
-                ExitCode::Failed
-            },
-            dispatch::narrowed,
-        ),
+        _ => {
+            for warning in &installation.warnings {
+                reporter.aside(&format!("warning: {warning}"));
+            }
+            let ended = dispatch::dispatch(installation, Rc::clone(reporter)).await;
+            ended.map_or_else(
+                |error| {
+                    reporter.fatal(&error);
+                    ExitCode::Failed
+                },
+                dispatch::narrowed,
+            )
+        }
     }
 }
 

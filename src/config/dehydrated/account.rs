@@ -12,7 +12,12 @@ use crate::error::Error;
 use crate::store::atomic;
 
 /// Sets `ACCOUNTDIR` and `CAHASH`, and makes the directory: new, or a link to the account at the CA's old URL.
-pub(super) fn directory(variables: &mut Variables, say: &dyn Fn(&str)) -> Result<PathBuf, LoadError> {
+pub(super) fn directory(
+    variables: &mut Variables,
+    umask: u32,
+    say: &dyn Fn(&str),
+) -> Result<PathBuf, LoadError> {
+    let mode = 0o777 & !umask;
     let identifier = identifier(variables.value("CA"));
     let mut default = variables.value("BASEDIR").to_owned();
     default.push("/accounts");
@@ -21,13 +26,13 @@ pub(super) fn directory(variables: &mut Variables, say: &dyn Fn(&str)) -> Result
     let accounts = variables.path("ACCOUNTDIR");
     let directory = accounts.join(&identifier);
     if !directory.exists() {
-        atomic::create_directory(&accounts).map_err(Error::failed)?;
+        atomic::create_directory_as(&accounts, mode).map_err(Error::failed)?;
         let old = self::identifier(variables.value("OLDCA"));
         if !variables.is_empty("OLDCA") && accounts.join(&old).exists() {
             say(&format!("! Reusing account from {}", variables.text("OLDCA")));
             atomic::link_all(&accounts, &[(&identifier, &old)]).map_err(Error::failed)?;
         } else {
-            atomic::create_directory(&directory).map_err(Error::failed)?;
+            atomic::create_directory_as(&directory, mode).map_err(Error::failed)?;
         }
     }
     Ok(directory)

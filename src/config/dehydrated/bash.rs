@@ -40,17 +40,9 @@ pub(super) enum ShellError {
 pub(super) struct Shell(Session);
 
 impl Shell {
-    /// Starts it. `name` is what the configuration sees as `$0`. With `stdout_to_stderr` what the configuration prints
-    /// goes to stderr.
-    pub(super) fn start(bash: &Program, name: &OsStr, stdout_to_stderr: bool) -> Result<Self, ShellError> {
-        let arguments = |requests, answers| {
-            let words = ["-c".into(), SESSION.into(), name.to_owned()];
-            words
-                .into_iter()
-                .chain([requests, answers].map(|number: i32| number.to_string().into()))
-                .collect()
-        };
-        Ok(Self(Session::start::<OsString>(bash, arguments, stdout_to_stderr)?))
+    /// Starts it. `name` is what the configuration sees as `$0`.
+    pub(super) fn start(bash: &Program, name: &OsStr) -> Result<Self, ShellError> {
+        Ok(Self(Session::start(bash, SESSION, name)?))
     }
 
     /// Sets a variable, which stays exported if it was.
@@ -198,7 +190,7 @@ mod tests {
             let path = std::env::var_os("PATH");
             let bash = Program::find(Path::new("bash"), path.as_deref()).unwrap();
             Self {
-                shell: Shell::start(&bash, OsStr::new("dehydrated"), true).unwrap(),
+                shell: Shell::start(&bash, OsStr::new("dehydrated")).unwrap(),
                 directory: tempfile::tempdir().unwrap(),
             }
         }

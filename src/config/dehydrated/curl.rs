@@ -213,9 +213,11 @@ fn connect_to(value: &str, network: &mut Network) -> bool {
     let Some((from_port, to)) = rest.split_once(':') else { return false };
     let Some((address, port)) = to.rsplit_once(':') else { return false };
     let port = if port.is_empty() { from_port } else { port };
+    // The HTTP library always keeps to a port that is in the URL.
+    let is_kept = from_port == port || matches!(from_port, "" | "443");
     let address = address.trim_matches(['[', ']']).parse::<IpAddr>();
     match (address, port.parse::<u16>()) {
-        (Ok(address), Ok(port)) if !host.is_empty() => {
+        (Ok(address), Ok(port)) if !host.is_empty() && is_kept => {
             network.resolve.push((host.to_owned(), vec![SocketAddr::new(address, port)]));
             true
         }
@@ -267,6 +269,7 @@ mod tests {
     fn what_means_nothing_here_is_named() {
         let (_, unknown) = read("-H X:y --resolve nonsense -k --crlfile /x --max-time soon -x");
         assert_eq!(unknown, ["-H", "X:y", "--resolve nonsense", "--crlfile", "/x", "--max-time soon"]);
+        assert_eq!(read("--connect-to a:1:192.0.2.1:2").1, ["--connect-to a:1:192.0.2.1:2"]);
         assert_eq!(read("--noproxy *").0.proxy, Proxy::None);
         assert_eq!(read("--proxy http://p:80").0.proxy, Proxy::Url("http://p/".to_owned()));
     }

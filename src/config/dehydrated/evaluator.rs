@@ -19,10 +19,10 @@ pub(super) enum Evaluator {
 
 impl Evaluator {
     /// A bash from `PATH`, else what can be done without. `name` is what configurations see as `$0`.
-    pub(super) fn start(name: &OsStr, stdout_to_stderr: bool) -> Result<Self, LoadError> {
+    pub(super) fn start(name: &OsStr) -> Result<Self, LoadError> {
         let path = std::env::var_os("PATH");
         if let Ok(bash) = Program::find(Path::new("bash"), path.as_deref()) {
-            return Ok(Self::Bash(Box::new(Shell::start(&bash, name, stdout_to_stderr)?)));
+            return Ok(Self::Bash(Box::new(Shell::start(&bash, name)?)));
         }
         Ok(Self::Plain(Box::new(State {
             variables: plain::environment(std::env::vars_os()),

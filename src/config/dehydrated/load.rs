@@ -16,6 +16,7 @@ use super::user;
 use super::variables::{DEFAULTS, LETSENCRYPT_V1, PRESETS, WELLKNOWN};
 use super::{Installation, LoadError, Loaded, Told, Typed, Variables, curl};
 use crate::cli::dehydrated::{Command, Parameters};
+use crate::config::Config;
 use crate::error::Error;
 use crate::hook::HookSettings;
 use crate::store::atomic;
@@ -27,8 +28,7 @@ use crate::store::atomic;
 /// Whatever dehydrated would end with.
 pub fn load(typed: Typed, say: &dyn Fn(&str), warn: &dyn Fn(&str)) -> Result<Installation, LoadError> {
     let overlay = Overlay::of_this_process()?;
-    let stdout_is_taken = matches!(typed.command, Command::SignCsr(_));
-    let evaluator = Evaluator::start(&typed.program, stdout_is_taken)?;
+    let evaluator = Evaluator::start(&typed.program)?;
     let mut loading = Loading {
         typed,
         evaluator,
@@ -80,7 +80,7 @@ impl Loading<'_> {
             return Err(LoadError::refuse(format!("BASEDIR does not exist: {}", variables.text("BASEDIR"))));
         }
         self.choose_ca(&mut variables);
-        let directory = account::directory(&mut variables, self.say)?;
+        let directory = account::directory(&mut variables, self.state.umask, self.say)?;
         let own = directory.join("config");
         if own.is_file() {
             self.tell_shell(&variables)?;
@@ -255,7 +255,17 @@ impl Loading<'_> {
         self.tell_shell(variables)?;
         self.state = self.evaluator.state()?;
         let variables = self.variables();
-        let mut config = settle::config(&variables, &self.typed).map_err(LoadError::refuse)?;
+        let mut config = match settle::config(&variables, &self.typed) {
+            Ok(config) => config,
+            // Showing what is configured needs no sense in it.
+            Err(_) if matches!(self.typed.command, Command::Env | Command::Version) => {
+                Config::in_directory(&variables.path("BASEDIR"))
+            }
+            Err(message) => {
+                let told = self.refused()?;
+                return Err(LoadError::Refused { message, told });
+            }
+        };
         let hook = self.hook.clone();
         if !hook.is_empty() {
             config.hooks = vec![self.program(&hook, variables.is_yes("HOOK_CHAIN"))?];

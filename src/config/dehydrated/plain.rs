@@ -66,6 +66,8 @@ impl<'a> Reader<'a> {
         loop {
             self.blanks();
             match self.peek() {
+                // It would print everything that is exported.
+                None | Some('\n' | '#') if exports && !assigned => return Err(self.refuse(start)),
                 None => return Ok(()),
                 Some('\n') => {
                     self.at += 1;
@@ -315,7 +317,7 @@ mod tests {
             std::fs::write(&file, &text).unwrap();
             let path = std::env::var_os("PATH");
             let bash = Program::find(Path::new("bash"), path.as_deref()).unwrap();
-            let mut shell = Shell::start(&bash, OsStr::new("dehydrated"), true).unwrap();
+            let mut shell = Shell::start(&bash, OsStr::new("dehydrated")).unwrap();
             for (name, variable) in known() {
                 shell.set(&name, &variable.value).unwrap();
             }

@@ -1,7 +1,8 @@
 # Evaluates a configuration under dehydrated's conditions, and tells what came of it.
 #
-# Requests are words that end in a zero byte, read from descriptor $1; answers are written to descriptor $2 and end with
-# the word "end". The configuration itself has neither descriptor, so that nothing it starts can keep them open.
+# Requests are words that end in a zero byte, read from descriptor $2; answers are written to descriptor $3 and end with
+# the word "end". The configuration itself has neither descriptor, so that nothing it starts can keep them open. This
+# script comes from descriptor $1; $4 is what the configuration is to see as $0.
 
 set -e
 set -u
@@ -12,11 +13,13 @@ umask 077
 exec 3>&- 4>&-
 
 eval "
-__hydrant_word() { IFS= builtin read -r -d '' -u $1 \"\$1\"; }
-__hydrant_say() { builtin printf '%s\\0' \"\$@\" >&$2; }
-__hydrant_source() { . \"\$__hydrant_file\" $1<&- $2>&-; }
-__hydrant_text() { \"\$@\" >&$2; }
+exec $1<&-
+__hydrant_word() { IFS= builtin read -r -d '' -u $2 \"\$1\"; }
+__hydrant_say() { builtin printf '%s\\0' \"\$@\" >&$3; }
+__hydrant_source() { . \"\$__hydrant_file\" $2<&- $3>&-; }
+__hydrant_text() { \"\$@\" >&$3; }
 "
+BASH_ARGV0=$4
 set --
 
 # Every variable with its value; functions as well if $1 says so.

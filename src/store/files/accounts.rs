@@ -96,19 +96,6 @@ impl Accounts {
         self.files(ca).directory
     }
 
-    /// The directory of all accounts, where there is one.
-    pub(super) fn below(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Below(directory) => Some(directory),
-            Place::Beside(_) => None,
-        }
-    }
-
-    /// The modes of what is created.
-    pub(super) fn modes(&self) -> Modes {
-        self.modes
-    }
-
     fn files(&self, ca: &str) -> Files {
         let modes = self.modes;
         match &self.place {

@@ -9,7 +9,6 @@
 //! Removing `.hydrant` loses no certificate.
 
 mod accounts;
-mod adoption;
 mod cleanup;
 pub(crate) mod layout;
 pub(crate) mod lease;
@@ -29,7 +28,6 @@ use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, Staged};
 pub use accounts::{Accounts, StoredAccount};
-pub use adoption::Adopted;
 pub use cleanup::{Cleanup, Superseded, Tidied, cleanup};
 use lease::{Held, Outcome};
 use read::Reader;
@@ -276,8 +274,8 @@ impl Leased for FileLease {
     }
 
     fn save_next_key<'a>(&'a mut self, key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
-        let (dir, modes, key) = (self.held.dir(), self.modes, key.cloned());
-        Box::pin(blocking(move || Ok(set::save_next_key(&dir, modes, key.as_ref())?)))
+        let (dir, key) = (self.held.dir(), key.cloned());
+        Box::pin(blocking(move || Ok(set::save_next_key(&dir, key.as_ref())?)))
     }
 }
 

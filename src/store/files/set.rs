@@ -8,7 +8,7 @@ use super::layout::{self, Kind};
 use crate::chain::Chain;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, KeySource};
-use crate::store::atomic::{self, FileError, Modes};
+use crate::store::atomic::{self, FILE_MODE, FileError, Modes};
 use crate::store::{Paths, Stapling, StoreError};
 
 /// A timestamp that is later than those of all files in `dir`, and not before `now`.
@@ -107,11 +107,11 @@ pub(crate) fn next_key(dir: &Path) -> Result<Option<Secret>, FileError> {
     read_key(&dir.join(layout::NEXT_KEY))
 }
 
-/// Replaces the key that is ready for the next issue, or removes it.
-pub(crate) fn save_next_key(dir: &Path, modes: Modes, key: Option<&Secret>) -> Result<(), FileError> {
+/// Replaces the key that is ready for the next issue, or removes it. Nobody but us needs it before it is in use.
+pub(crate) fn save_next_key(dir: &Path, key: Option<&Secret>) -> Result<(), FileError> {
     let path = dir.join(layout::NEXT_KEY);
     match key {
-        Some(key) => atomic::write(&path, key.expose().as_bytes(), modes.file),
+        Some(key) => atomic::write(&path, key.expose().as_bytes(), FILE_MODE),
         None => atomic::remove(&path).map(|_| ()),
     }
 }
