@@ -73,7 +73,7 @@ fn an_order_that_is_refused_is_told_of_as_a_failed_request() {
     let test = place(&rig, "a.blocked-domain.example\nb.example\n", "");
     let refused = line("a.blocked-domain.example", &["request_failure 400 post"]);
     cron(&test, &[]).code(1);
-    assert_eq!(told(&test), a_run(&[refused.clone()], "exit_hook <>"));
+    assert_eq!(told(&test), a_run(std::slice::from_ref(&refused), "exit_hook <>"));
     cron(&test, &["-g"]).code(1);
     assert_eq!(told(&test), a_run(&[refused, issued("b.example")], "exit_hook"));
 }

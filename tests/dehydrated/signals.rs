@@ -37,9 +37,9 @@ fn a_signal_during_a_hook_ends_the_run_by_that_signal_after_cleaning() {
             assert_eq!(rig.challenges("a.example").len(), 1);
             // Ctrl-C reaches the whole group, `kill` and service managers hydrant alone.
             if arguments.len() == 1 {
-                run.signal_group(signal)
+                run.signal_group(signal);
             } else {
-                run.signal(signal)
+                run.signal(signal);
             }
             run.wait().signal(number);
             assert_in_good_order(&rig, &test, &before);
