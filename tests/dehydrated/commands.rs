@@ -10,6 +10,9 @@ use super::pair::Pair;
 use super::place::{cron, link, operations, place, run, start, told, unregistered};
 use crate::support::{CertificateFacts, Rig, Test, openssl};
 
+/// What is said on stdout before anything else.
+const NAMED: &str = "# INFO: Using main config file [DIR]/config\n";
+
 /// A request for these names, as openssl writes subject alternative names.
 fn request(test: &Test, names: &str, form: &str) {
     openssl(
@@ -43,7 +46,11 @@ fn signcsr_prints_the_chain_on_stdout_and_calls_hooks_for_challenges_alone() {
         lines.filter(is_frame).map(str::to_owned).collect()
     };
     let ours = &ran.ours.stdout;
-    assert!(ours.starts_with("# CERT #\n-----BEGIN CERTIFICATE-----\n"), "{ours}");
+    // As under dehydrated, the configuration is named before it; nothing else is.
+    let info = "# INFO: Using main config file ";
+    assert!(ours.starts_with(info) && ran.theirs.stdout.starts_with(info), "{ours}");
+    let (_, document) = ours.split_once('\n').unwrap();
+    assert!(document.starts_with("# CERT #\n-----BEGIN CERTIFICATE-----\n"), "{ours}");
     assert!(ours.ends_with("-----END CERTIFICATE-----\n\n"), "{ours}");
     let without_blank =
         |lines: Vec<String>| -> Vec<String> { lines.into_iter().filter(|line| !line.is_empty()).collect() };
@@ -58,7 +65,8 @@ fn full_chain_prints_the_issuers_once_more() {
     request(&test, "DNS:a.example", "PEM");
     let path = test.path("request").display().to_string();
     let stdout = run(&test, &["--signcsr", &path, "--full-chain"]).code(0).stdout;
-    let (certificates, chain) = stdout.strip_prefix("# CERT #\n").unwrap().split_once("# CHAIN #\n").unwrap();
+    let (_, document) = stdout.split_once("\n# CERT #\n").unwrap();
+    let (certificates, chain) = document.split_once("# CHAIN #\n").unwrap();
     let (leaf, issuers) = certificates.split_once("-----END CERTIFICATE-----\n").unwrap();
     assert!(leaf.starts_with("-----BEGIN CERTIFICATE-----\n"));
     let blocks = |text: &str| text.matches("BEGIN CERTIFICATE").count();
@@ -82,11 +90,11 @@ fn a_request_for_addresses_is_signed_too() {
 fn a_request_that_is_none_or_refused_ends_with_exit_hook() {
     let rig = Rig::start();
     let test = place(&rig, "", "");
-    run(&test, &["--signcsr", "domains.txt"]).code(1).stdout("");
+    run(&test, &["--signcsr", "domains.txt"]).code(1).stdout(NAMED);
     let calls = told(&test);
     assert!(calls.len() == 1 && calls[0].starts_with("exit_hook <"), "{calls:?}");
     request(&test, "DNS:a.blocked-domain.example", "PEM");
-    run(&test, &["--signcsr", "request"]).code(1).stdout("");
+    run(&test, &["--signcsr", "request"]).code(1).stdout(NAMED);
     assert_eq!(told(&test), ["request_failure 400 post", "exit_hook <>"]);
 }
 
