@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::pair::Pair;
-use crate::support::{CertificateFacts, Rig, TIMESTAMP, Test, openssl, without_times};
+use crate::support::{
+    CertificateFacts, Output, RECORD_HOOK, Rig, TIMESTAMP, Test, dehydrated, openssl, without_times,
+};
 
 const LIST: &str = "a.example b.example\n";
 
@@ -23,7 +25,7 @@ fn tree(test: &Test) -> Vec<String> {
     found
 }
 
-fn walk(base: &Path, below: &Path, found: &mut Vec<String>) {
+pub(super) fn walk(base: &Path, below: &Path, found: &mut Vec<String>) {
     let path = base.join(below);
     let kind = fs::symlink_metadata(&path).unwrap();
     let what = if kind.is_symlink() {
@@ -49,7 +51,7 @@ fn take(lines: &mut Vec<String>, beginning: &str) -> usize {
 }
 
 /// Two installations with a web server's directory and without a hook; `more` is added to their configurations.
-fn pair(rig: &Rig, more: &str) -> Pair {
+pub(super) fn pair(rig: &Rig, more: &str) -> Pair {
     let http = "CHALLENGETYPE=http-01\nHOOK=\nWELLKNOWN=$BASEDIR/www";
     Pair::new(rig, LIST, &format!("{http}\n{more}")).write("www/.keep", "")
 }
@@ -60,7 +62,7 @@ fn place(rig: &Rig, more: &str) -> Test {
 }
 
 /// Appends to the configurations of both.
-fn configure(pair: &Pair, more: &str) {
+pub(super) fn configure(pair: &Pair, more: &str) {
     add_to_config(&pair.ours, more);
     add_to_config(&pair.theirs, more);
 }
@@ -73,14 +75,14 @@ fn add_to_config(test: &Test, more: &str) {
 const CRON: &[&str] = &["--config", "config", "--accept-terms", "--cron"];
 
 /// The only directory below another one.
-fn only_directory(directory: &Path) -> PathBuf {
+pub(super) fn only_directory(directory: &Path) -> PathBuf {
     let mut entries = fs::read_dir(directory).unwrap();
     let path = entries.next().unwrap().unwrap().path();
     assert!(entries.next().is_none());
     path
 }
 
-fn rig() -> Rig {
+pub(super) fn rig() -> Rig {
     Rig::with(&["--nonce-reject", "0", "--always-valid"])
 }
 
@@ -103,7 +105,7 @@ fn a_persons_umask_a_key_made_ahead_and_a_kept_key_leave_the_same_tree_too() {
         "KEY_ALGO=rsa\nKEYSIZE=2048\numask 027\nOCSP_MUST_STAPLE=yes\nPRIVATE_KEY_ROLLOVER=yes\n\
          HOOK=$RECORD_HOOK",
     );
-    let pair = pair.env("RECORD_HOOK", crate::support::RECORD_HOOK).env("RECORD_THEN", "");
+    let pair = pair.env("RECORD_HOOK", RECORD_HOOK).env("RECORD_THEN", "");
     let key = |file: &str| pair.ours.read(&format!("certs/a.example/{file}"));
     for renewal in [false, true] {
         let ready = renewal.then(|| key("privkey.roll.pem"));
@@ -161,8 +163,8 @@ fn each_goes_on_with_what_the_other_left() {
     let rig = rig();
     for account in ["rsa", "secp384r1"] {
         let test = place(&rig, &format!("ACCOUNT_KEYSIZE=2048\nACCOUNT_KEY_ALGO={account}"));
-        let dehydrated = |arguments: &[&str]| test.program(crate::support::dehydrated(), arguments).code(0);
-        dehydrated(CRON);
+        let theirs = |arguments: &[&str]| test.program(dehydrated(), arguments).code(0);
+        theirs(CRON);
         let issued = rig.certificates_issued();
         let before = tree(&test);
         let id = only_directory(&test.path("accounts"));
@@ -181,9 +183,9 @@ fn each_goes_on_with_what_the_other_left() {
         let after = tree(&test);
         assert!(before.iter().all(|line| after.contains(line)), "{before:#?}\n{after:#?}");
         assert_eq!(after.len(), before.len() + 5);
-        dehydrated(CRON);
+        theirs(CRON);
         assert_eq!(rig.certificates_issued(), issued + 1, "dehydrated finds nothing due either");
-        dehydrated(&["--config", "config", "--account"]);
+        theirs(&["--config", "config", "--account"]);
     }
 }
 
@@ -198,7 +200,7 @@ fn superseded_files_are_tidied_away_after_a_run_where_that_is_wanted() {
         let only: &[&str] = if number == 0 { &[] } else { &["--domain", name] };
         for (force, archived) in [(&[][..], 0), (&["--force"][..], 5)] {
             let ran = pair.both(&[&["--cron"], only, force].concat(), 0);
-            let said = |output: &crate::support::Output| -> Vec<String> {
+            let said = |output: &Output| -> Vec<String> {
                 let (_, stdout, _) = output.whole();
                 let of_cleanup = |line: &&str| line.contains(" unused file") || line.contains("cleanup");
                 stdout.lines().filter(of_cleanup).map(without_times).collect()
@@ -254,7 +256,7 @@ fn cleanup_leaves_what_dehydrateds_leaves() {
         }
         pair.same_files("before");
         let ran = pair.both(&[command], 0);
-        let said = |output: &crate::support::Output, test: &Test| -> Vec<String> {
+        let said = |output: &Output, test: &Test| -> Vec<String> {
             let (_, stdout, stderr) = output.whole();
             assert_eq!(stderr, "");
             let base = test.path("").display().to_string();
@@ -327,95 +329,6 @@ fn the_file_of_a_revoked_certificate_is_renamed_and_the_next_run_issues() {
 }
 
 #[test]
-fn a_refused_registration_leaves_nothing_that_looks_registered() {
-    let mac = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2Vj";
-    let rig = Rig::with(&["--nonce-reject", "0", "--eab", &format!("kid-1={mac}")]);
-    let looks_registered = ["account_key.pem", "account_id.json", "registration_info.json"];
-
-    let test = Test::new().rig(&rig).write("right", mac).write("wrong", mac.replace('c', "d"));
-    let register = |file: &str| {
-        let eab = ["--eab-kid", "kid-1", "--eab-hmac-key-file", file, "--accept-terms"];
-        test.hydrant(&[&["account", "register"], &eab[..]].concat())
-    };
-    register("wrong").code(1).stdout("");
-    let id = only_directory(&test.path("accounts"));
-    for file in looks_registered {
-        assert!(!id.join(file).exists(), "{file}");
-    }
-    register("right").code(0).stdout_contains("account registered at [CA]");
-    assert!(id.join("account_key.pem").exists());
-
-    // The same by dehydrated's words; dehydrated itself says the next time that there is an account.
-    let pair = pair(&rig, &format!("EAB_KID=kid-1\nEAB_HMAC_KEY={}", mac.replace('c', "d")));
-    let register = ["--register", "--accept-terms"];
-    pair.both(&register, 1);
-    let id = only_directory(&pair.ours.path("accounts"));
-    for file in looks_registered {
-        assert!(!id.join(file).exists(), "{file}");
-    }
-    let ran = pair.run(&register);
-    ran.theirs.code(0).stdout_contains("Account already registered!");
-    ran.ours.code(1);
-    configure(&pair, &format!("EAB_HMAC_KEY={mac}"));
-    pair.run(&register).ours.code(0).stdout_contains("+ Done!");
-    assert!(looks_registered.iter().all(|file| id.join(file).exists()));
-}
-
-#[test]
-fn an_account_of_a_very_old_version_is_moved_to_its_place() {
-    let rig = rig();
-    let pair = pair(&rig, "").registered();
-    for test in [&pair.ours, &pair.theirs] {
-        let id = only_directory(&test.path("accounts"));
-        fs::rename(id.join("account_key.pem"), test.path("private_key.pem")).unwrap();
-        fs::rename(id.join("registration_info.json"), test.path("private_key.json")).unwrap();
-        fs::remove_dir_all(test.path("accounts")).unwrap();
-    }
-    let key = pair.ours.read("private_key.pem");
-    let ran = pair.both(&["--cron"], 0);
-    pair.same_files("adopted");
-    let moved = |output: &crate::support::Output, test: &Test| -> Vec<String> {
-        let base = test.path("").display().to_string();
-        let lines = output.whole().1.lines().filter(|line| line.contains("Moving"));
-        lines.map(|line| line.replace(&base, "[DIR]/")).collect()
-    };
-    assert_eq!(moved(&ran.ours, &pair.ours), moved(&ran.theirs, &pair.theirs));
-    assert_eq!(moved(&ran.ours, &pair.ours).len(), 2);
-    let id = only_directory(&pair.ours.path("accounts"));
-    assert_eq!(fs::read_to_string(id.join("account_key.pem")).unwrap(), key);
-    assert_eq!(rig.certificates_issued(), 2);
-    // A key that has its place already stays where it is.
-    for test in [&pair.ours, &pair.theirs] {
-        test.put("private_key.pem", "another one");
-    }
-    pair.both(&["--cron"], 0);
-    assert_eq!(pair.ours.read("private_key.pem"), "another one");
-    pair.same_files("left");
-}
-
-#[test]
-fn the_account_of_the_ca_under_its_old_address_goes_on() {
-    let rig = rig();
-    let old = "https://old.example/directory";
-    let pair = pair(&rig, &format!("OLDCA={old}")).registered();
-    for test in [&pair.ours, &pair.theirs] {
-        let id = only_directory(&test.path("accounts"));
-        // The old URL and a newline, in base64url.
-        let old_id = test.path("accounts/aHR0cHM6Ly9vbGQuZXhhbXBsZS9kaXJlY3RvcnkK");
-        fs::rename(&id, old_id).unwrap();
-    }
-    pair.both(&["--cron"], 0);
-    pair.same_files("with a link to the old one");
-    let links = |test: &Test| -> Vec<String> {
-        let accounts = fs::read_dir(test.path("accounts")).unwrap();
-        let links = accounts.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-        links.map(|link| link.display().to_string()).collect()
-    };
-    assert_eq!(links(&pair.ours), ["aHR0cHM6Ly9vbGQuZXhhbXBsZS9kaXJlY3RvcnkK"]);
-    assert_eq!(rig.certificates_issued(), 2);
-}
-
-#[test]
 fn links_are_switched_in_dehydrateds_order_when_all_files_are_there() {
     let rig = rig();
     let mut test = place(&rig, "");
@@ -444,55 +357,4 @@ fn a_failed_attempt_leaves_no_empty_files() {
     assert!(files(&pair.theirs) >= 3, "a request, a key and an empty certificate");
     assert_eq!(files(&pair.ours), 0);
     assert_eq!(fs::read_dir(pair.ours.path("www")).unwrap().count(), 1, "no token is left either");
-}
-
-#[test]
-fn ones_own_key_is_registered_without_a_question_and_its_account_lives_beside_it() {
-    let rig = rig();
-    let pair = pair(&rig, "");
-    let key = "-----BEGIN EC PRIVATE KEY-----";
-    for test in [&pair.ours, &pair.theirs] {
-        fs::create_dir(test.path("mine")).unwrap();
-        let generate = ["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out"];
-        openssl(Command::new("openssl").args(generate).arg(test.path("mine/key.pem")));
-        assert!(test.read("mine/key.pem").starts_with(key));
-    }
-    // Not by another command.
-    pair.both(&["--cron", "--privkey", "mine/key.pem"], 1);
-    assert_eq!(fs::read_dir(pair.ours.path("mine")).unwrap().count(), 1);
-    let both_at = |arguments: &[&str]| {
-        let all = [&["--config", "config"], arguments].concat();
-        pair.ours.as_dehydrated(&all).code(0);
-        pair.theirs.program(crate::support::dehydrated(), &all).code(0);
-    };
-    both_at(&["--register", "--privkey", "mine/key.pem"]);
-    let beside = |test: &Test| {
-        let mut found = Vec::new();
-        walk(&test.path(""), Path::new("mine"), &mut found);
-        found.sort();
-        found
-    };
-    assert_eq!(beside(&pair.ours), beside(&pair.theirs));
-    assert_eq!(beside(&pair.ours).len(), 4, "the directory, the key, its account and its URL");
-    both_at(&["--cron", "--privkey", "mine/key.pem"]);
-    assert_eq!(rig.certificates_issued(), 2);
-}
-
-#[test]
-fn what_the_ca_said_of_an_account_is_kept_when_it_says_something_else() {
-    let rig = rig();
-    let pair = pair(&rig, "CONTACT_EMAIL=first@a.example").registered();
-    pair.both(&["--account"], 0);
-    pair.same_files("after the first --account");
-    configure(&pair, "CONTACT_EMAIL=second@a.example");
-    pair.both(&["--account"], 0);
-    pair.same_files("after a change");
-    let id = only_directory(&pair.ours.path("accounts"));
-    let files = fs::read_dir(&id).unwrap().map(|entry| entry.unwrap().path());
-    let is_backup = |path: &PathBuf| path.display().to_string().contains("registration_info-");
-    let backups: Vec<String> =
-        files.filter(is_backup).map(|path| fs::read_to_string(path).unwrap()).collect();
-    assert!(backups.iter().any(|text| text.contains("first@a.example")), "{backups:?}");
-    let now = fs::read_to_string(id.join("registration_info.json")).unwrap();
-    assert!(now.contains("second@a.example"), "{now}");
 }

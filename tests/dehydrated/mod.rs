@@ -1,5 +1,6 @@
 //! hydrant under the name of dehydrated, beside the real one.
 
+mod accounts;
 mod alike;
 mod arguments;
 mod commands;

@@ -13,9 +13,13 @@ use crate::diagnostic::{Diagnostic, Source, Span};
 /// Puts what `source` assigns into `variables`.
 ///
 /// # Errors
-/// The first thing that is no plain assignment; what was assigned before it stays.
+/// The first thing that is no plain assignment; what was assigned before it stays. A NUL byte anywhere.
 pub fn read(source: &Arc<Source>, variables: &mut BTreeMap<String, Variable>) -> Result<(), Diagnostic> {
     let mut reader = Reader { source, at: 0, variables };
+    // No variable can hold one, whatever quotes it stands in.
+    if let Some(at) = source.text.find('\0') {
+        return Err(reader.error(at, "a NUL byte is no part of a configuration".to_owned()));
+    }
     while !reader.rest().is_empty() {
         reader.statement()?;
     }
@@ -294,6 +298,7 @@ mod tests {
         assert_eq!(refusal("A=~/x"), format!("1:3: {plain}"));
         assert_eq!(refusal("A=1 command"), format!("1:5: {plain}"));
         assert_eq!(refusal("A=$B\n"), "1:3: `B` is not set");
+        assert_eq!(refusal("A=1\nB='x\0'\n"), "2:5: a NUL byte is no part of a configuration");
         assert_eq!(refusal("\n A='x\n"), "2:4: this quote is never closed");
     }
 
