@@ -145,6 +145,13 @@ pub enum Event<'a> {
     Finished(&'a CertName),
     /// A certificate is as declared.
     Unchanged(&'a Step),
+    /// The same where one look was enough, so that nothing was said of it before.
+    UnchangedAtAGlance {
+        /// Its names as declared.
+        names: &'a [Identifier],
+        /// Why nothing is to be done.
+        step: &'a Step,
+    },
     /// Something is due and is held back.
     Waiting(&'a Step),
 }
@@ -188,7 +195,7 @@ impl Event<'_> {
     /// How much has to be asked for before it is printed.
     pub(super) fn verbosity(&self) -> Verbosity {
         match self {
-            Self::Phase { .. } | Self::Unchanged(_) => Verbosity::Verbose,
+            Self::Phase { .. } | Self::Unchanged(_) | Self::UnchangedAtAGlance { .. } => Verbosity::Verbose,
             Self::Request { .. } | Self::Finished(_) => Verbosity::Requests,
             _ => Verbosity::Normal,
         }
@@ -256,7 +263,9 @@ impl Event<'_> {
             }
             Self::Resumed { name } => format!("{name}: going on with the order of an earlier run"),
             Self::Started(step) => format!("{}: {}: {}", step.name, step.action.as_str(), step.because),
-            Self::Unchanged(step) => format!("{}: unchanged, {}", step.name, step.because),
+            Self::Unchanged(step) | Self::UnchangedAtAGlance { step, .. } => {
+                format!("{}: unchanged, {}", step.name, step.because)
+            }
             Self::Waiting(step) => format!("{}: waiting, {}", step.name, step.because),
             Self::ChainNotOffered { .. }
             | Self::CleaningFailed { .. }

@@ -121,12 +121,12 @@ impl Reporter {
             progress.print(&mut std::io::stderr().lock(), &self.in_words(text));
         } else if self.options.words == Words::Dehydrated && !event.is_passed_on() {
             let lines = self.transcript.lock().unwrap_or_else(PoisonError::into_inner).note(event);
-            for line in lines {
-                if self.options.only_documents {
-                    progress.print(&mut std::io::stderr().lock(), &line);
-                } else {
-                    progress.print(&mut std::io::stdout().lock(), &line);
-                }
+            // One write for all of them: over thousands of certificates that is what costs most.
+            let text = lines.join("\n");
+            match text.as_str() {
+                "" => {}
+                text if self.options.only_documents => progress.print(&mut std::io::stderr().lock(), text),
+                text => progress.print(&mut std::io::stdout().lock(), text),
             }
         } else if event.verbosity() <= verbosity
             && let Some(text) = event.line()

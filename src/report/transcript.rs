@@ -31,7 +31,10 @@ impl Transcript {
     pub(super) fn note(&mut self, event: &Event<'_>) -> Vec<String> {
         let Some((name, lines)) = told(event) else { return Vec::new() };
         let Some(name) = name else { return lines };
-        let ended = matches!(event, Event::Finished(_) | Event::Unchanged(_) | Event::Waiting(_));
+        let ended = matches!(
+            event,
+            Event::Finished(_) | Event::Unchanged(_) | Event::UnchangedAtAGlance { .. } | Event::Waiting(_)
+        );
         let known = self.blocks.iter_mut().find(|block| block.name == *name && !block.ended);
         match known {
             Some(block) => {
@@ -66,7 +69,12 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
     Some(match event {
         Event::Looking { name, names } => (Some(*name), vec![processing(names)]),
         Event::Remark { name, text } => of(name, &[text]),
-        Event::Unchanged(step) => (Some(&step.name), existing(step, "Skipping renew!")),
+        Event::Unchanged(step) => (Some(&step.name), existing(step, SKIPPING)),
+        Event::UnchangedAtAGlance { names, step } => {
+            let mut lines = vec![processing(names)];
+            lines.extend(existing(step, SKIPPING));
+            (Some(&step.name), lines)
+        }
         Event::Waiting(step) => (Some(&step.name), vec![format!(" + Not now: {}", step.because)]),
         Event::Started(step) => (Some(&step.name), started(step)),
         Event::Resumed { name } => of(name, &[" + Going on with the order of an earlier run..."]),
@@ -85,6 +93,9 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
         _ => return None,
     })
 }
+
+/// What dehydrated says of a certificate that is not due.
+const SKIPPING: &str = "Skipping renew!";
 
 /// `Processing a.example with alternative names: b.example c.example`
 fn processing(names: &[Identifier]) -> String {

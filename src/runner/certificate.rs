@@ -64,8 +64,8 @@ impl<'r> Certificate<'r> {
         {
             return None;
         }
-        self.looking();
-        self.runner.reporter.event(&Event::Unchanged(&step));
+        let names = &self.entry.names;
+        self.runner.reporter.event(&Event::UnchangedAtAGlance { names, step: &step });
         Some(self.report(&step, Outcome::Unchanged, &loaded.record))
     }
 
