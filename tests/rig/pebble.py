@@ -36,8 +36,8 @@ def add_options(parser):
                              "with what a hook posts to RIG_DNS_API")
 
 
-def start(parts, directory, address, options):
-    """Starts both; returns them as processes."""
+def start(parts, directory, address, dns, options):
+    """Starts both; returns them as processes. The CA asks `dns`."""
     challenges = processes.start(directory, "challtestsrv", [
         parts / "usr/bin/pebble-challtestsrv",
         "-dnsserver", f"{address}:{DNS}",
@@ -53,7 +53,7 @@ def start(parts, directory, address, options):
     config.write_text(json.dumps({"pebble": settings(directory, address, options)}, indent=2) + "\n")
     ca = processes.start(
         directory, "pebble",
-        [parts / "usr/bin/pebble", "-strict", "-config", config, "-dnsserver", f"{address}:{DNS}"],
+        [parts / "usr/bin/pebble", "-strict", "-config", config, "-dnsserver", dns],
         environment(options),
     )
     return [challenges, ca]

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_route53::config::http::HttpResponse;
-use aws_sdk_route53::error::{DisplayErrorContext, SdkError};
+use aws_sdk_route53::error::SdkError;
 
 use crate::error::Fault;
 use crate::pace::Verdict;
@@ -15,16 +15,16 @@ where
     E: Error + Send + Sync + 'static,
 {
     if let Some(failure) = credentials_error(error) {
-        return Verdict::Final(Fault::Credentials { message: DisplayErrorContext(failure).to_string() });
+        return Verdict::Final(Fault::Credentials { message: in_one_line(failure) });
     }
     let Some(response) = error.raw_response() else {
         return match error {
             SdkError::ConstructionFailure(_) => Verdict::Final(Fault::Answer {
                 action,
                 code: "nothing".into(),
-                message: DisplayErrorContext(error).to_string(),
+                message: in_one_line(error),
             }),
-            _ => Verdict::Again(DisplayErrorContext(error).to_string()),
+            _ => Verdict::Again(in_one_line(error)),
         };
     };
     let status = response.status().as_u16();
@@ -65,6 +65,20 @@ where
 fn credentials_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CredentialsError> {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     chain.into_iter().find_map(|error| error.downcast_ref())
+}
+
+/// An error and its causes.
+fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    let mut texts: Vec<String> = Vec::new();
+    for text in chain.map(ToString::to_string) {
+        let text = text.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        // Some errors repeat their cause.
+        if !texts.last().is_some_and(|last| last.contains(&text)) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
 }
 
 struct Said {
