@@ -18,6 +18,7 @@ mod house;
 mod ocsp;
 mod progress;
 mod rig_itself;
+mod route53;
 mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;

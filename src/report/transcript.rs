@@ -77,7 +77,8 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
         }
         Event::Finished(name) => (Some(*name), Vec::new()),
         Event::AccountCreated { .. } => {
-            let lines = ["+ Generating account key...", "+ Registering account key with ACME server...", "+ Done!"];
+            let lines =
+                ["+ Generating account key...", "+ Registering account key with ACME server...", "+ Done!"];
             (None, lines.map(str::to_owned).to_vec())
         }
         Event::Notice(text) => (None, vec![(*text).to_owned()]),

@@ -19,11 +19,9 @@ where
     }
     let Some(response) = error.raw_response() else {
         return match error {
-            SdkError::ConstructionFailure(_) => Verdict::Final(Fault::Answer {
-                action,
-                code: "nothing".into(),
-                message: in_one_line(error),
-            }),
+            SdkError::ConstructionFailure(_) => {
+                Verdict::Final(Fault::Answer { action, code: "nothing".into(), message: in_one_line(error) })
+            }
             _ => Verdict::Again(in_one_line(error)),
         };
     };

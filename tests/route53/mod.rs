@@ -1,0 +1,19 @@
+//! The hook for Route 53, before MiniStack and a guard that knows Route 53's limits.
+
+mod issuing;
+mod records;
+mod zones;
+
+use crate::support::{Output, Rig, Test, route53_hook};
+
+/// A rig with Route 53, and options of its own.
+#[track_caller]
+fn rig(options: &[&str]) -> Rig {
+    Rig::with(&[&["--nonce-reject", "0", "--route53"], options].concat())
+}
+
+/// Calls the hook as dehydrated does.
+#[track_caller]
+fn hook(test: &Test, arguments: &[&str]) -> Output {
+    test.program(route53_hook(), arguments)
+}
