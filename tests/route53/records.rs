@@ -45,24 +45,28 @@ fn of_writers_at_the_same_time_nobody_loses_a_value() {
     route53.set(zone, NAME, "TXT", &["\"foreign\""]);
     let before = route53.records(zone);
     let test = Test::new().route53(&route53);
-    let in_all = |operation: &str| {
+    let in_all = |operations: &[&str], rounds: usize| {
         std::thread::scope(|scope| {
             for writer in 0..8 {
                 let test = &test;
                 scope.spawn(move || {
                     let value = format!("value-{writer}");
-                    hook(test, &[operation, "example.com", "t", &value]).code(0);
+                    for operation in operations.repeat(rounds) {
+                        hook(test, &[operation, "example.com", "t", &value]).code(0).stderr("");
+                    }
                 });
             }
         });
     };
-    in_all("deploy_challenge");
+    in_all(&["deploy_challenge", "clean_challenge"], 3);
+    assert_eq!(route53.records(zone), before);
+    in_all(&["deploy_challenge"], 1);
     let deployed = route53.records(zone).concat();
     assert!(deployed.contains("\"foreign\""), "{deployed}");
     for writer in 0..8 {
         assert!(deployed.contains(&format!("\"value-{writer}\"")), "{deployed}");
     }
-    in_all("clean_challenge");
+    in_all(&["clean_challenge"], 1);
     assert_eq!(route53.records(zone), before);
 }
 
