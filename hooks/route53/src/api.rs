@@ -41,9 +41,9 @@ pub(crate) async fn read(work: &Work<'_>, record: &str) -> Result<Option<TxtSet>
 pub(crate) async fn send(work: &Work<'_>, changes: &[(String, Change)]) -> Result<String, Fault> {
     let mut batch = ChangeBatch::builder();
     for (record, change) in changes {
-        batch = batch.changes(api_change(record, change).map_err(unbuilt)?);
+        batch = batch.changes(api_change(record, change).map_err(|error| unbuilt(&error))?);
     }
-    let batch = batch.build().map_err(unbuilt)?;
+    let batch = batch.build().map_err(|error| unbuilt(&error))?;
     let ask = || {
         let request = work.account.client.change_resource_record_sets().hosted_zone_id(work.zone);
         request.change_batch(batch.clone()).send()
@@ -69,6 +69,6 @@ fn api_change(record: &str, change: &Change) -> Result<ApiChange, BuildError> {
 }
 
 /// The SDK would not make the request of it.
-fn unbuilt(error: BuildError) -> Fault {
+fn unbuilt(error: &BuildError) -> Fault {
     Fault::Refused { message: error.to_string() }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
                 None => Ok(()),
             });
             for &index in indices {
-                results[index] = result.clone();
+                results[index].clone_from(&result);
             }
         }
     }

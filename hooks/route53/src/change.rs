@@ -55,15 +55,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 struct Item {
     /// Its place among the names.
     index: usize,
-    /// What was there when it was read. `None`: nobody has looked.
-    found: Option<Option<TxtSet>>,
+    /// Whether somebody has looked at it.
+    is_read: bool,
+    /// What was there then.
+    found: Option<TxtSet>,
 }
 
 /// Brings names into the wanted state; gives an outcome for each, in their order.
 pub async fn settle(work: &Work<'_>, names: &[Name]) -> Vec<Outcome> {
     let deadline = Instant::now() + work.patience;
     let mut outcomes: Vec<Outcome> = names.iter().map(|_| Ok(None)).collect();
-    let all = (0..names.len()).map(|index| Item { index, found: None }).collect();
+    let all = (0..names.len()).map(|index| Item { index, is_read: false, found: None }).collect();
     let mut groups = VecDeque::from([all]);
     let mut pause = FIRST_PAUSE;
     // One after the other: a zone takes one change at a time.
@@ -88,7 +90,7 @@ pub async fn settle(work: &Work<'_>, names: &[Name]) -> Vec<Outcome> {
             }
         };
         let mut next = sorted_out(work, names, group, &refused, deadline, &mut outcomes);
-        if next.iter().flatten().any(|item| item.found.is_some()) {
+        if next.iter().flatten().any(|item| item.is_read) {
             // It was read before, and somebody else was quicker.
             tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -142,9 +144,11 @@ fn fitting(
 }
 
 fn changes_of(work: &Work<'_>, name: &Name, item: &Item) -> Result<Vec<Change>, Fault> {
-    let Some(found) = &item.found else { return Ok(records::unread(work.wish, &name.values, work.ttl)) };
-    let changes = records::read(found.as_ref(), work.wish, &name.values, work.ttl)?;
-    match found {
+    if !item.is_read {
+        return Ok(records::unread(work.wish, &name.values, work.ttl));
+    }
+    let changes = records::read(item.found.as_ref(), work.wish, &name.values, work.ttl)?;
+    match &item.found {
         // All is there, perhaps not on all name servers yet: the answer to an earlier request may have been lost, or its
         // sender killed. A swap of the set for itself is a change to wait for.
         Some(set) if changes.is_empty() && work.wish == Wish::Present => {
@@ -165,7 +169,7 @@ fn sorted_out(
 ) -> Vec<Vec<Item>> {
     let is_blamed = |item: &Item| {
         // What is to be absent may just not be there: that is looked at first.
-        let is_known = work.wish == Wish::Present || item.found.is_some();
+        let is_known = work.wish == Wish::Present || item.is_read;
         is_known && refused.blames(&names[item.index].record)
     };
     let (blamed, mut others): (Vec<_>, Vec<_>) = group.into_iter().partition(is_blamed);
@@ -173,7 +177,7 @@ fn sorted_out(
     for item in blamed {
         outcomes[item.index] = Err(Fault::Refused { message: refused.about(&names[item.index].record) });
     }
-    let all_read = others.iter().all(|item| item.found.is_some());
+    let all_read = others.iter().all(|item| item.is_read);
     if Instant::now() >= deadline || (nobody && refused.is_final() && all_read && others.len() == 1) {
         for item in others {
             let message = refused.about(&names[item.index].record);
@@ -208,7 +212,8 @@ async fn read_all(
         }
         match api::read(work, &names[item.index].record).await {
             Ok(found) => {
-                item.found = Some(found);
+                item.found = found;
+                item.is_read = true;
                 Ok(item)
             }
             Err(fault) => Err((item.index, fault)),

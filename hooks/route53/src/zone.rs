@@ -1,5 +1,7 @@
 //! Which hosted zone holds a record.
 
+use aws_sdk_route53::types::HostedZoneConfig;
+
 use crate::account::Account;
 use crate::error::Fault;
 use crate::settings::{NamedZone, bare_id};
@@ -51,7 +53,7 @@ pub async fn list(account: &Account) -> Result<Vec<Zone>, Fault> {
         let ask = || account.client.list_hosted_zones().set_marker(marker.clone()).send();
         let page = account.pace.call("ListHostedZones", None, ask).await?;
         for zone in page.hosted_zones() {
-            if !zone.config().is_some_and(|config| config.private_zone()) {
+            if !zone.config().is_some_and(HostedZoneConfig::private_zone) {
                 zones.push(Zone {
                     name: normalized(zone.name()),
                     id: bare_id(zone.id()).to_owned(),
