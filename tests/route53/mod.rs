@@ -2,6 +2,7 @@
 
 mod issuing;
 mod records;
+mod scale;
 mod zones;
 
 use crate::support::{Output, Rig, Test, route53_hook};
