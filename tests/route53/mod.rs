@@ -1,4 +1,4 @@
-//! The hook for Route 53, before MiniStack and a guard that knows Route 53's limits.
+//! The hook for Route 53, before an emulator of AWS and a guard that knows the limits which that one does not.
 
 mod issuing;
 mod records;

@@ -68,6 +68,13 @@ fn a_zone_that_is_given_is_not_looked_for() {
         hook(&test, &["clean_challenge", "a.example.com", "t", "v"]).code(0).stderr("");
     }
     assert!(setup.records(id).is_empty());
+    // A name elsewhere would need the list, which this key may not have: it fails alone.
+    let test = Test::new().route53(&route53).env("HYDRANT_ROUTE53_ZONES", format!("example.com={id}"));
+    let both = ["deploy_challenge", "a.example.com", "t", "v", "b.example.org", "t", "v"];
+    hook(&test, &both)
+        .code(1)
+        .stderr_contains("route53: b.example.org: no permission for route53:ListHostedZones: ");
+    assert_eq!(setup.records(id), ["_acme-challenge.a.example.com. 60 TXT \"v\""]);
 }
 
 #[test]

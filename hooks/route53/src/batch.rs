@@ -21,7 +21,7 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
     let accounts = Accounts::of(settings).await;
     let targets = targets(settings, triples).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
-    let zones = match zones(settings, &accounts, records).await {
+    let zones = match Zones::of(settings, &accounts, records).await {
         Ok(zones) => zones,
         Err(fault) => return triples.iter().map(|_| Err(fault.clone())).collect(),
     };
@@ -30,7 +30,7 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for (index, triple) in triples.iter().enumerate() {
         let target = targets[&record(triple)].clone();
-        let held = target.and_then(|target| Ok((zone::holding(&target, &zones)?, target)));
+        let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
         match held {
             Ok((zone, target)) => {
                 let known = jobs.iter().position(|job| job.zone.id == zone.id);
@@ -124,23 +124,40 @@ async fn targets(settings: &Settings, triples: &[Triple]) -> BTreeMap<String, Re
     followed.buffered(LOOKUPS_AT_ONCE).collect().await
 }
 
-/// The zones that records may be in. What a person named is not looked for, and where that is enough, nothing is.
-async fn zones<'r>(
-    settings: &Settings,
-    accounts: &Accounts,
-    mut records: impl Iterator<Item = &'r String>,
-) -> Result<Vec<Zone>, Fault> {
-    if let Some(id) = &settings.only_zone {
-        return Ok(vec![Zone { name: String::new(), id: id.clone(), is_named: true, role: None }]);
+/// The zones that records may be in.
+struct Zones {
+    /// Those that a person named. A record in one of them goes there, whatever else there is.
+    named: Vec<Zone>,
+    /// Those of the account, looked for only where records are in none of the former.
+    listed: Result<Vec<Zone>, Fault>,
+}
+
+impl Zones {
+    async fn of<'r>(
+        settings: &Settings,
+        accounts: &Accounts,
+        mut records: impl Iterator<Item = &'r String>,
+    ) -> Result<Self, Fault> {
+        let mut zones = Self { named: zone::named(&settings.zones), listed: Ok(Vec::new()) };
+        if let Some(id) = &settings.only_zone {
+            zones.named = vec![Zone { name: String::new(), id: id.clone(), is_named: true, role: None }];
+            return Ok(zones);
+        }
+        for entry in settings.zones.iter().filter(|entry| entry.id.is_none()) {
+            let account = accounts.with(entry.role.as_ref());
+            let own = zone::list(account).await?.into_iter().filter(|zone| zone.name == entry.name);
+            zones.named.extend(own.map(|zone| Zone { is_named: true, ..zone }));
+        }
+        if records.any(|record| matches!(zone::holding(record, &zones.named), Err(Fault::NoZone { .. }))) {
+            zones.listed = zone::list(accounts.with(None)).await;
+        }
+        Ok(zones)
     }
-    let mut zones = zone::named(&settings.zones);
-    for entry in settings.zones.iter().filter(|entry| entry.id.is_none()) {
-        let account = accounts.with(entry.role.as_ref());
-        let own = zone::list(account).await?.into_iter().filter(|zone| zone.name == entry.name);
-        zones.extend(own.map(|zone| Zone { is_named: true, ..zone }));
+
+    fn holding(&self, record: &str) -> Result<&Zone, Fault> {
+        match zone::holding(record, &self.named) {
+            Err(Fault::NoZone { .. }) => zone::holding(record, self.listed.as_ref().map_err(Clone::clone)?),
+            held => held,
+        }
     }
-    if records.any(|record| zone::holding(record, &zones).is_err()) {
-        zones.extend(zone::list(accounts.with(None)).await?);
-    }
-    Ok(zones)
 }
