@@ -16,6 +16,7 @@ mod hook_test;
 mod house;
 mod progress;
 mod rig_itself;
+mod route53;
 mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;

@@ -2,7 +2,6 @@
 
 import json
 
-import nameserver
 import processes
 
 # The same ports on every rig; each rig has an address of its own.
@@ -37,8 +36,8 @@ def add_options(parser):
                              "with what a hook posts to RIG_DNS_API")
 
 
-def start(parts, directory, address, options):
-    """Starts both; returns them as processes."""
+def start(parts, directory, address, dns, options):
+    """Starts both; returns them as processes. The CA asks `dns`."""
     challenges = processes.start(directory, "challtestsrv", [
         parts / "usr/bin/pebble-challtestsrv",
         "-dnsserver", f"{address}:{DNS}",
@@ -54,8 +53,7 @@ def start(parts, directory, address, options):
     config.write_text(json.dumps({"pebble": settings(directory, address, options)}, indent=2) + "\n")
     ca = processes.start(
         directory, "pebble",
-        [parts / "usr/bin/pebble", "-strict", "-config", config,
-         "-dnsserver", f"{address}:{nameserver.PORT if options.nameserver else DNS}"],
+        [parts / "usr/bin/pebble", "-strict", "-config", config, "-dnsserver", dns],
         environment(options),
     )
     return [challenges, ca]

@@ -6,6 +6,7 @@ mod openssl;
 mod output;
 mod record;
 mod rig;
+mod route53;
 mod running;
 mod test;
 
@@ -15,5 +16,6 @@ pub(crate) use openssl::{CertificateFacts, assert_good_pair, openssl};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK, without_times};
 pub(crate) use rig::Rig;
+pub(crate) use route53::{Route53, route53_hook};
 pub(crate) use running::Running;
 pub(crate) use test::{Test, dehydrated, hydrant, rig_hook};

@@ -1,0 +1,163 @@
+//! One call of the hook: challenges in, an outcome for each of them out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use hydrant_hook_protocol::Triple;
+
+use crate::account::{Account, Accounts};
+use crate::change::{self, Name, Outcome, Work};
+use crate::delegation::Delegation;
+use crate::error::Fault;
+use crate::records::Wish;
+use crate::settings::Settings;
+use crate::wait;
+use crate::zone::{self, Zone, normalized};
+
+const LOOKUPS_AT_ONCE: usize = 32;
+
+/// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
+pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
+    let accounts = Accounts::of(settings).await;
+    let targets = targets(settings, triples).await;
+    let records = targets.values().filter_map(|target| target.as_ref().ok());
+    let zones = match Zones::of(settings, &accounts, records).await {
+        Ok(zones) => zones,
+        Err(fault) => return triples.iter().map(|_| Err(fault.clone())).collect(),
+    };
+
+    let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    for (index, triple) in triples.iter().enumerate() {
+        let target = targets[&record(triple)].clone();
+        let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
+        match held {
+            Ok((zone, target)) => {
+                let known = jobs.iter().position(|job| job.zone.id == zone.id);
+                let job = known.unwrap_or_else(|| {
+                    jobs.push(Job { zone, names: BTreeMap::new() });
+                    jobs.len() - 1
+                });
+                jobs[job].names.entry(target).or_default().push(index);
+            }
+            // Where there is no zone, there is nothing to take away.
+            Err(Fault::NoZone { .. }) if wish == Wish::Absent => {}
+            Err(fault) => results[index] = Err(fault),
+        }
+    }
+
+    let settled = stream::iter(&jobs).map(|job| job.settle(settings, &accounts, wish, triples));
+    // All zones at once: their pace is the account's.
+    let settled: Vec<_> = settled.buffered(jobs.len().max(1)).collect().await;
+    let mut changes: BTreeMap<String, &Account> = BTreeMap::new();
+    for (job, outcomes) in jobs.iter().zip(&settled) {
+        let account = accounts.with(job.zone.role.as_ref());
+        changes.extend(outcomes.iter().flatten().flatten().map(|id| (id.clone(), account)));
+    }
+    let waited = if wish == Wish::Present && settings.wait {
+        wait::until_in_sync(settings, changes).await
+    } else {
+        BTreeMap::new()
+    };
+    for (job, outcomes) in jobs.iter().zip(settled) {
+        for (indices, outcome) in job.names.values().zip(outcomes) {
+            let result = outcome.and_then(|id| match id.and_then(|id| waited.get(&id)) {
+                Some(fault) => Err(fault.clone()),
+                None => Ok(()),
+            });
+            for &index in indices {
+                results[index].clone_from(&result);
+            }
+        }
+    }
+    results
+}
+
+/// What is to be done in one zone: its names, and the triples that each is for.
+struct Job<'z> {
+    zone: &'z Zone,
+    names: BTreeMap<String, Vec<usize>>,
+}
+
+impl Job<'_> {
+    async fn settle(
+        &self,
+        settings: &Settings,
+        accounts: &Accounts,
+        wish: Wish,
+        triples: &[Triple],
+    ) -> Vec<Outcome> {
+        let work = Work {
+            account: accounts.with(self.zone.role.as_ref()),
+            zone: &self.zone.id,
+            wish,
+            ttl: settings.ttl,
+            patience: settings.patience,
+        };
+        let values = |indices: &[usize]| indices.iter().map(|&index| triples[index].value.clone()).collect();
+        let name = |(record, indices): (&String, &Vec<usize>)| Name {
+            record: record.clone(),
+            values: values(indices),
+        };
+        let names: Vec<_> = self.names.iter().map(name).collect();
+        change::settle(&work, &names).await
+    }
+}
+
+/// RFC 8555 §8.4: the value stands at `_acme-challenge` before the name, without the `*.` of a wildcard.
+fn record(triple: &Triple) -> String {
+    let name = normalized(&triple.identifier);
+    format!("_acme-challenge.{}", name.strip_prefix("*.").unwrap_or(&name))
+}
+
+/// Where each record is really written.
+async fn targets(settings: &Settings, triples: &[Triple]) -> BTreeMap<String, Result<String, Fault>> {
+    let records: BTreeSet<_> = triples.iter().map(record).collect();
+    let delegation = match Delegation::of(settings) {
+        Ok(delegation) => delegation,
+        Err(fault) => return records.into_iter().map(|record| (record, Err(fault.clone()))).collect(),
+    };
+    let followed = stream::iter(records).map(async |record| {
+        let target = delegation.target(&record).await;
+        (record, target)
+    });
+    followed.buffered(LOOKUPS_AT_ONCE).collect().await
+}
+
+/// The zones that records may be in.
+struct Zones {
+    /// Those that a person named. A record in one of them goes there, whatever else there is.
+    named: Vec<Zone>,
+    /// Those of the account, looked for only where records are in none of the former.
+    listed: Result<Vec<Zone>, Fault>,
+}
+
+impl Zones {
+    async fn of<'r>(
+        settings: &Settings,
+        accounts: &Accounts,
+        mut records: impl Iterator<Item = &'r String>,
+    ) -> Result<Self, Fault> {
+        let mut zones = Self { named: zone::named(&settings.zones), listed: Ok(Vec::new()) };
+        if let Some(id) = &settings.only_zone {
+            zones.named = vec![Zone { name: String::new(), id: id.clone(), is_named: true, role: None }];
+            return Ok(zones);
+        }
+        for entry in settings.zones.iter().filter(|entry| entry.id.is_none()) {
+            let account = accounts.with(entry.role.as_ref());
+            let own = zone::list(account).await?.into_iter().filter(|zone| zone.name == entry.name);
+            zones.named.extend(own.map(|zone| Zone { is_named: true, ..zone }));
+        }
+        if records.any(|record| matches!(zone::holding(record, &zones.named), Err(Fault::NoZone { .. }))) {
+            zones.listed = zone::list(accounts.with(None)).await;
+        }
+        Ok(zones)
+    }
+
+    fn holding(&self, record: &str) -> Result<&Zone, Fault> {
+        match zone::holding(record, &self.named) {
+            Err(Fault::NoZone { .. }) => zone::holding(record, self.listed.as_ref().map_err(Clone::clone)?),
+            held => held,
+        }
+    }
+}
