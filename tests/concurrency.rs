@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{Rig, Test, assert_good_pair, rig_hook};
+use crate::support::{Rig, Test, assert_good_pair};
 
 /// Slow on purpose while the file that `GATE` names is there; for the rest the rig's hook.
 const HOOK: &str = r#"
@@ -15,13 +15,7 @@ fi
 exec "$RIG_HOOK" "$@"
 "#;
 
-const CONFIG: &str = "
-accept_terms: true
-challenge: dns-01
-hooks:
-  - command: ./hook
-    operations: [deploy_challenge, clean_challenge]
-";
+const OPERATIONS: &str = "deploy_challenge, clean_challenge";
 
 fn place(rig: &Rig, names: &[String]) -> Test {
     let list = names.iter().fold(String::new(), |mut list, name| {
@@ -31,9 +25,7 @@ fn place(rig: &Rig, names: &[String]) -> Test {
     Test::new()
         .rig(rig)
         .domains(&list)
-        .config(CONFIG)
-        .hook_script("hook", HOOK)
-        .env("RIG_HOOK", rig_hook())
+        .own_hook(HOOK, OPERATIONS)
         .args(["run"])
         .deadline(Duration::from_mins(2))
 }

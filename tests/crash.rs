@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::support::{Rig, Test, assert_good_pair, rig_hook};
+use crate::support::{Rig, Test, assert_good_pair, own_hook_config};
 
 /// Does what the rig's hook does, notes its calls, and kills the run at one of them, once.
 const HOOK: &str = r#"
@@ -20,23 +20,14 @@ echo "$1" >>calls
 exec "$RIG_HOOK" "$@"
 "#;
 
-const CONFIG: &str = "
-accept_terms: true
-challenge: dns-01
-hooks:
-  - name: hook
-    command: ./hook
-    operations: [deploy_challenge, clean_challenge, sync_cert, deploy_cert]
-";
+const OPERATIONS: &str = "deploy_challenge, clean_challenge, sync_cert, deploy_cert";
 
 /// One certificate to get.
 fn place(rig: &Rig) -> Test {
     Test::new()
         .rig(rig)
         .domains("a.example\n")
-        .config(CONFIG)
-        .hook_script("hook", HOOK)
-        .env("RIG_HOOK", rig_hook())
+        .own_hook(HOOK, OPERATIONS)
         .env("RIG_HOOK_CAPABILITIES", r#"{"hydrant":1,"challenges":"batch","parallel":true}"#)
         .args(["run"])
 }
@@ -192,12 +183,12 @@ fn a_challenge_that_a_hook_of_another_run_owes_does_not_fail_this_one() {
     let rig = Rig::start();
     let test = place(&rig).env("KILL_AT", "deploy_challenge").env("KILL_WHEN", "after");
     assert!(test.run().was_killed());
-    let test = test.config(&CONFIG.replace("name: hook", "name: other"));
+    let test = test.config(&own_hook_config("other", OPERATIONS));
     test.run().code(0);
     assert_eq!(rig.challenges("a.example").len(), 1, "that one is the first hook's");
     test.run().code(0);
 
-    let test = test.config(CONFIG);
+    let test = test.config(&own_hook_config("hook", OPERATIONS));
     test.run().code(0).stderr("");
     assert!(rig.challenges("a.example").is_empty());
 }

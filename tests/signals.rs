@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Rig, Test, rig_hook};
+use crate::support::{Rig, Test};
 
 /// Does what the rig's hook does, and lingers at the operation that the file `linger` names: until it is asked to end,
 /// and with `STUBBORN` until it is killed.
@@ -21,13 +21,7 @@ if [ "$1" = "$(cat linger 2>/dev/null)" ]; then
 fi
 "#;
 
-const CONFIG: &str = "
-accept_terms: true
-challenge: dns-01
-hooks:
-  - command: ./hook
-    operations: [deploy_challenge, clean_challenge, deploy_cert, exit_hook]
-";
+const OPERATIONS: &str = "deploy_challenge, clean_challenge, deploy_cert, exit_hook";
 
 const NAMES: [&str; 5] = ["a.example", "b.example", "c.example", "d.example", "e.example"];
 
@@ -38,9 +32,7 @@ fn place(rig: &Rig) -> Test {
     Test::new()
         .rig(rig)
         .domains(&NAMES.map(|name| format!("{name}\n")).concat())
-        .config(CONFIG)
-        .hook_script("hook", HOOK)
-        .env("RIG_HOOK", rig_hook())
+        .own_hook(HOOK, OPERATIONS)
         .env("RIG_HOOK_CAPABILITIES", r#"{"hydrant":1,"challenges":"batch","parallel":true}"#)
         .args(["run"])
 }

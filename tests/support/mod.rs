@@ -18,4 +18,4 @@ pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK, without_times};
 pub(crate) use rig::Rig;
 pub(crate) use route53::{Route53, route53_hook};
 pub(crate) use running::Running;
-pub(crate) use test::{Test, dehydrated, hydrant, rig_hook};
+pub(crate) use test::{Test, dehydrated, hydrant, own_hook_config, rig_hook};

@@ -100,6 +100,13 @@ impl Test {
         self
     }
 
+    /// A hook of the test's own, `./hook`, for these operations of dns-01; its script finds the rig's in `RIG_HOOK`.
+    pub(crate) fn own_hook(self, script: &str, operations: &str) -> Test {
+        self.config(&own_hook_config("hook", operations))
+            .hook_script("hook", script)
+            .env("RIG_HOOK", rig_hook())
+    }
+
     /// Gives the rig's environment to what runs, and `[CA]` and `[RIG]` to what is compared.
     pub(crate) fn rig(mut self, rig: &Rig) -> Test {
         for (name, value) in rig.environment() {
@@ -246,6 +253,14 @@ impl Test {
         command.envs(own.into_iter().filter_map(|(name, value)| Some((name, value?))));
         Running::start(command, self.stdin.clone(), self.deadline, self.filters.clone())
     }
+}
+
+/// The `hydrant.yml` of [`Test::own_hook`], with another name for the hook.
+pub(crate) fn own_hook_config(name: &str, operations: &str) -> String {
+    format!(
+        "accept_terms: true\nchallenge: dns-01\nhooks:\n  - name: {name}\n    command: ./hook\n    \
+         operations: [{operations}]\n"
+    )
 }
 
 /// The program that is tested.
