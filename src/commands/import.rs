@@ -15,7 +15,7 @@ use crate::config::dehydrated::{Installation, LoadError, Typed, load};
 use crate::config::environment::Environment;
 use crate::config::file::Settings;
 use crate::config::setting::List;
-use crate::config::{Config, DomainsSource, flags, resolve};
+use crate::config::{CertificateSettings, Config, DomainsSource, flags, resolve};
 use crate::error::{Error, ErrorKind, ExitCode};
 use crate::import::dehydrated::{Import, Surroundings, import};
 use crate::plan::Action;
@@ -137,8 +137,12 @@ async fn prove(
         }
     };
     let Some(theirs) = theirs else { return Ok(0) };
+    same_account(&mut imported.changes, theirs, &ours, reporter).await?;
+    if theirs.refused() > 0 {
+        let lines = Count(theirs.refused(), "line");
+        imported.lost.push(format!("{lines} of the list cannot be used: `hydrant lint` shows them"));
+    }
     let changes = &mut imported.changes;
-    same_account(changes, theirs, &ours, reporter).await?;
     let DomainsSource::Path(_) = &ours.domains else { return Ok(0) };
     let ours = Gathered::to_lint(ours, Rc::clone(reporter))?;
     if ours.names() != theirs.names() {
@@ -152,12 +156,36 @@ async fn prove(
         if entry.names != ours.entries()[index].names {
             changes.push(format!("{name}: other names would be ordered"));
         }
+        let (wanted, had) = (ours.config.certificate(name), theirs.config.certificate(name));
+        let other = differences(&wanted, &had, &current_dir);
+        changes.extend(other.into_iter().map(|what| format!("{name}: {what} would be another")));
         let ((ours, _), (theirs, _)) = (&our_steps[index], &their_steps[index]);
         if theirs.action == Action::Keep && ours.action != Action::Keep {
             changes.push(format!("{name}: {}: {}", ours.action.as_str(), ours.because));
         }
     }
     Ok(theirs.entries().len())
+}
+
+/// What of a certificate would not be as it was.
+fn differences(
+    ours: &CertificateSettings,
+    theirs: &CertificateSettings,
+    current_dir: &Path,
+) -> Vec<&'static str> {
+    let webroot =
+        |settings: &CertificateSettings| settings.webroot.as_ref().map(|path| current_dir.join(path));
+    let needs_files = theirs.challenge.as_str() == "http-01";
+    let same = [
+        ("its CA, key type, profile or chain", ours.fingerprint() == theirs.fingerprint()),
+        ("its challenge", ours.challenge == theirs.challenge),
+        ("the directory of its answers", !needs_files || webroot(ours) == webroot(theirs)),
+        // Those of further passes come behind them.
+        ("its hook", ours.hooks.starts_with(&theirs.hooks)),
+        ("what becomes of its key", ours.reuse_key == theirs.reuse_key),
+        ("its next key", ours.key_rollover == theirs.key_rollover),
+    ];
+    same.into_iter().filter(|(_, same)| !same).map(|(what, _)| what).collect()
 }
 
 async fn same_account(

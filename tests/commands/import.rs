@@ -130,6 +130,23 @@ fn refuses_what_would_change_and_lists_it() {
 }
 
 #[test]
+fn what_holds_for_all_cannot_be_taken_back_for_one() {
+    let test = installation("HOOK=/h.sh\nPREFERRED_CHAIN='Some Root'\nWELLKNOWN=$BASEDIR")
+        .write("certs/a.example/config", "PREFERRED_CHAIN=\n")
+        .write("certs/b.example/config", "CHALLENGETYPE=http-01\n")
+        .domains("a.example\nb.example\nnot_a_name\n");
+    let refused = test.hydrant(&IMPORT).code(1).stdout("");
+    refused
+        .stderr_contains("error: a.example: its CA, key type, profile or chain would be another\n")
+        .stderr_contains("note: 1 line of the list cannot be used: `hydrant lint` shows them\n");
+    let test = test.write("certs/a.example/config", "PREFERRED_CHAIN='Other Root'\n");
+    let written = test.hydrant(&IMPORT).code(0);
+    let single = "  a.example:  # [DIR]/certs/a.example/config\n    preferred_chain: Other Root\n  \
+                  b.example:  # [DIR]/certs/b.example/config\n    challenge: http-01\n";
+    written.stdout_contains(single).stdout_contains("webroot: [DIR]  # WELLKNOWN=");
+}
+
+#[test]
 fn a_staging_ca_keeps_its_directories_and_two_passes_become_one() {
     let test = installation(
         "CA=letsencrypt-test\nKEY_ALGO=prime256v1\nCERTDIR=$BASEDIR/elsewhere\nPRIVATE_KEY_ROLLOVER=yes\n\

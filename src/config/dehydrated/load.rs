@@ -67,7 +67,9 @@ impl Loading<'_> {
     fn carry_out(&mut self) -> Result<Variables, LoadError> {
         self.find_and_source()?;
         self.drop_ins()?;
-        user::change(&self.typed, &self.variables(), self.say)?;
+        if !self.typed.only_files {
+            user::change(&self.typed, &self.variables(), self.say)?;
+        }
 
         let mut variables = self.variables();
         self.overlay.apply_to_places(&mut variables);
