@@ -36,7 +36,7 @@ pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<C
 ///
 /// That search also opens every file of the directory from which the bundle was made, which costs more than all else
 /// that is done for a certificate.
-fn system_bundle() -> Option<Vec<Certificate>> {
+pub(crate) fn system_bundle() -> Option<Vec<Certificate>> {
     // Who sets these wants their own roots, and the library knows how.
     if env::var_os("SSL_CERT_FILE").is_some() || env::var_os("SSL_CERT_DIR").is_some() {
         return None;
