@@ -35,9 +35,7 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     let stored: Option<CertName> = stored_name(gathered, &options.what).await?;
     let path = match &stored {
         Some(name) => {
-            let loaded = gathered.store().load(name).await.map_err(store_error)?;
-            // `stored_name` saw it a moment ago.
-            loaded.stored.map(|stored| stored.paths.cert).ok_or_else(|| unknown(options))?
+            gathered.store().files(name).await.map_err(store_error)?.cert
         }
         None => options.what.clone().into(),
     };
@@ -147,7 +145,7 @@ async fn ask(
 
 /// The names under which a certificate is in use: of those with a record, and of `likely`, which may have none.
 async fn in_use(gathered: &Gathered, likely: Option<CertName>, leaf: &Leaf) -> Result<Vec<CertName>, Error> {
-    let mut names = gathered.store().recorded().await.map_err(store_error)?;
+    let mut names = gathered.store().recorded(&[]).await.map_err(store_error)?;
     names.extend(likely);
     names.sort();
     names.dedup();

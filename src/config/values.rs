@@ -14,6 +14,7 @@ use super::ca::{self, Ca};
 use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
 use super::setting::Setting;
+use super::store::StoreKind;
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -314,7 +315,7 @@ macro_rules! from_str {
     )*};
 }
 
-from_str!(ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy);
+from_str!(ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy, StoreKind);
 
 fn form<T: Setting>(text: &str) -> SettingError {
     SettingError::Form { text: text.to_owned(), expected: T::EXPECTED }

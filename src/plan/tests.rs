@@ -31,10 +31,7 @@ fn stored(carried: &str, lifetime: Span, left: Span) -> Loaded {
         public_key_der: Vec::new(),
         fingerprint: String::new(),
     };
-    let path = || std::path::PathBuf::from("/");
-    let paths =
-        Paths { dir: path(), key: path(), cert: path(), fullchain: path(), chain: path(), csr: path() };
-    let stored = Stored { leaf, timestamp: Some(1), paths };
+    let stored = Stored { leaf, timestamp: Some(1) };
     Loaded { stored: Some(stored), ..Loaded::default() }
 }
 
