@@ -32,6 +32,9 @@ impl Options {
         let variables = Variables(&variable);
         let address = variables.text("VAULT_ADDR").unwrap_or_else(|| "https://127.0.0.1:8200".to_owned());
         let address = Url::parse(&address).map_err(|error| setting("VAULT_ADDR", error.to_string()))?;
+        if !matches!(address.scheme(), "http" | "https") || !address.has_host() {
+            return Err(setting("VAULT_ADDR", "it is no http:// or https:// URL".to_owned()));
+        }
         let mut options = Self::new(address, variables.auth()?);
         options.namespace = variables.text("VAULT_NAMESPACE");
         options.tls = variables.tls()?;

@@ -43,10 +43,6 @@ pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
 /// The address to ask: where the certificate has another name, that name, which [`Elsewhere`] leads to the host.
 pub(super) fn address(options: &Options) -> Result<Url, Error> {
     let mut address = options.address.clone();
-    let refuse = || setting("VAULT_ADDR", "it is no http:// or https:// URL with a host");
-    if !matches!(address.scheme(), "http" | "https") || address.host_str().is_none() {
-        return Err(refuse());
-    }
     address.set_query(None);
     address.set_fragment(None);
     if let Some(name) = &options.tls.server_name {
