@@ -207,10 +207,7 @@ async fn same_account(
     };
     let (ours, theirs) = (of(&ours).await?, of(theirs).await?);
     if ours != theirs {
-        changes.push(format!(
-            "the account would be that in {}, not in {}",
-            ours.0, theirs.0
-        ));
+        changes.push(format!("the account would be that in {}, not in {}", ours.0, theirs.0));
     }
     Ok(())
 }

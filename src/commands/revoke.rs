@@ -34,9 +34,7 @@ pub struct RevokeOptions {
 pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<ExitCode, Error> {
     let stored: Option<CertName> = stored_name(gathered, &options.what).await?;
     let path = match &stored {
-        Some(name) => {
-            gathered.store().files(name).await.map_err(store_error)?.cert
-        }
+        Some(name) => gathered.store().files(name).await.map_err(store_error)?.cert,
         None => options.what.clone().into(),
     };
     if !path.exists() {
@@ -172,7 +170,10 @@ async fn renew_next(
     };
     let mut lease = Lease::new(lease);
     lease.record.revoked(leaf.fingerprint.as_str(), reason == Some(Reason::KeyCompromise.code()));
-    lease.save().await.map_err(store_error)
+    let saved = lease.save().await;
+    drop(lease);
+    gathered.store().settle().await;
+    saved.map_err(store_error)
 }
 
 /// How long another run may go on working on a certificate that was revoked meanwhile.

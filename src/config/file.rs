@@ -19,10 +19,11 @@ use super::ca::Ca;
 use super::duration::Humane;
 use super::pattern::Pattern;
 use super::setting::{List, Text};
-use super::store::{Layout, StoreKind};
+use super::store::StoreKind;
 use super::values::{ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy};
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
+use crate::vault::Layout;
 
 /// The settings of hydrant. Each is also an environment variable (`jobs` is `HYDRANT_JOBS`), and most are a flag
 /// (`--jobs`). Flags come before the environment, that before settings of a certificate, those before the file's other
@@ -214,8 +215,9 @@ pub struct Vault {
     pub state_mount: Option<String>,
     /// The folder in it; `""` for none. Default: `hydrant-state`.
     pub state_prefix: Option<String>,
-    /// What a certificate's secret holds: `lecertvend` for `cert` (the full chain) and `key`, `numberly` for `cert`,
-    /// `chain`, `fullchain`, `key`, `owner`, and `timestamp`. Default: `lecertvend`.
+    /// What a certificate's secret holds: `numberly` for `cert`, `chain`, `fullchain`, `key`, `owner`, and `timestamp`;
+    /// `lecertvend` for `cert` (the full chain) and `key`; `kubernetes`, `haproxy`, or fields of one's own such as
+    /// `crt=fullchain key=key`. Default: `numberly`.
     pub layout: Option<Text<Layout>>,
     /// How long a certificate stays with a run that gives no sign of life before another run takes it over; runs that are
     /// alive renew it in time. Default: `1m`.

@@ -155,7 +155,7 @@ impl Resolver {
         }
         replace(&mut config.store, merged.store.as_ref().map(|store| store.0));
         config.vault = VaultSettings::of(merged.vault.clone().unwrap_or_default());
-        self.warn_of_state_in_reach(&config);
+        self.check_vault(&config);
         replace(&mut config.certs_dir, merged.certs_dir.clone());
         replace(&mut config.accounts_dir, merged.accounts_dir.clone());
         replace(&mut config.alpn_dir, merged.alpn_dir.clone());
@@ -188,14 +188,20 @@ impl Resolver {
         }
     }
 
-    fn warn_of_state_in_reach(&mut self, config: &Config) {
-        if config.store == StoreKind::Vault && config.vault.state_is_among_certificates() {
+    fn check_vault(&mut self, config: &Config) {
+        if config.store != StoreKind::Vault {
+            return;
+        }
+        if !config.vault.layout.is_readable() {
+            let message = "`vault`: `layout` has no field for the whole chain or for the key, so that it could not be read again";
+            self.error("vault-layout", &["vault", "layout"], message);
+        }
+        if config.vault.state_is_among_certificates() {
             let span = self.document.as_ref().and_then(|document| document.span(&["vault", "state_prefix"]));
             let message = "`vault`: who may read all certificates may read the keys of those to come as well";
-            self.diagnostics.push(
-                Diagnostic::warning("vault-state", span, message)
-                    .with_help("set `state_mount` to another mount, or `state_prefix` to a folder outside `prefix`"),
-            );
+            self.diagnostics.push(Diagnostic::warning("vault-state", span, message).with_help(
+                "set `state_mount` to another mount, or `state_prefix` to a folder outside `prefix`",
+            ));
         }
     }
 

@@ -7,6 +7,7 @@ use super::certificate::replace;
 use super::duration::Humane;
 use super::file::Vault;
 use super::setting::Text;
+use crate::vault::Layout;
 
 /// What keeps certificates, accounts and state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,16 +17,6 @@ pub enum StoreKind {
     Files,
     /// Vault or OpenBao.
     Vault,
-}
-
-/// What is in the secret of a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// `cert`, which is the full chain, and `key`.
-    #[default]
-    Lecertvend,
-    /// `cert`, `chain`, `fullchain`, `key`, `owner`, and `timestamp`.
-    Numberly,
 }
 
 /// Where in Vault things are kept, and what the file says about the way there.
@@ -147,7 +138,7 @@ impl From<&VaultSettings> for Vault {
             prefix: Some(settings.prefix.clone()),
             state_mount: Some(settings.state_mount.clone()),
             state_prefix: Some(settings.state_prefix.clone()),
-            layout: Some(Text(settings.layout)),
+            layout: Some(Text(settings.layout.clone())),
             lease: Humane::new(settings.lease).map(Text),
         }
     }

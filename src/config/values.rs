@@ -15,6 +15,7 @@ use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
 use super::setting::Setting;
 use super::store::StoreKind;
+use crate::vault::{Layout, LayoutError};
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +221,20 @@ impl Setting for bool {
 
     fn schema() -> Schema {
         json_schema!({ "type": "boolean" })
+    }
+}
+
+impl Setting for Layout {
+    type Error = LayoutError;
+
+    const EXPECTED: &'static str = "a layout's name, or `FIELD=PART` for each field";
+
+    fn read(text: &str) -> Result<Self, LayoutError> {
+        text.parse()
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
     }
 }
 

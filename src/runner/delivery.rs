@@ -55,9 +55,7 @@ impl Certificate<'_> {
     /// Nothing is due: hooks that want to know are told so.
     pub(super) async fn keep(&self, step: &Step, loaded: &Loaded, wanted: &Wanted) -> RunReport {
         let runner = self.runner;
-        if runner.calls_unchanged()
-            && loaded.stored.is_some()
-        {
+        if runner.calls_unchanged() && loaded.stored.is_some() {
             let facts = self.facts(&wanted.names, 1);
             let paths = match runner.store.files(&self.entry.name).await {
                 Ok(paths) => paths,

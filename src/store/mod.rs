@@ -8,6 +8,7 @@ pub mod atomic;
 pub mod files;
 pub mod lockfile;
 pub mod transient;
+pub mod vault;
 
 mod accounts;
 mod lease;
@@ -20,12 +21,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::chain::{Chain, ChainError, Leaf};
+use crate::error::ErrorKind;
 use crate::hook::CertificateFiles;
 use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, RecordError, Staged};
-use atomic::FileError;
 pub use accounts::{Accounts, StoredAccount};
+use atomic::FileError;
 pub use lease::Lease;
 
 /// A future of a store's method. The runtime has one thread, so it need not be `Send`.
@@ -233,14 +235,17 @@ pub enum StoreError {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Vault, or the way to it.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
     /// The record was changed or removed while we held the lease: nothing more may be written.
     #[error("the lease of `{name}` is lost: its record was changed by somebody else")]
     LeaseLost {
         /// Whose lease.
         name: String,
     },
-    /// A staged file is gone.
-    #[error("the new file `{}` is gone", path.display())]
+    /// A staged file, or what a record held of it, is gone.
+    #[error("what was issued is gone from `{}`", path.display())]
     NotStaged {
         /// The file.
         path: PathBuf,
@@ -257,20 +262,51 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        use crate::vault::Error::{NoMount, NotVersion2, Path, Setting};
+        match self {
+            Self::Vault(error) if error.may_pass() => ErrorKind::Unreachable,
+            Self::Vault(NoMount { .. } | NotVersion2 { .. } | Path { .. } | Setting { .. }) => {
+                ErrorKind::Config
+            }
+            _ => ErrorKind::Failed,
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::File(error) => error.hints(),
             Self::LeaseLost { .. } => {
-                vec!["do not remove hydrant's state directory while it runs; run again".to_owned()]
+                vec![
+                    "another run took it over, or hydrant's state was removed while it ran; run again"
+                        .to_owned(),
+                ]
             }
+            Self::Vault(error) => vault_hints(error),
             Self::NotStaged { .. } => {
                 vec!["it was removed after the CA had issued it; the certificate is issued anew".to_owned()]
             }
             Self::Record { path, source } => vec![record_hint(path, source)],
         }
     }
+}
+
+fn vault_hints(error: &crate::vault::Error) -> Vec<String> {
+    use crate::vault::Error::{Conflict, Sealed, Unreachable};
+    let mut hints = error.hints();
+    hints.extend(match error {
+        Conflict { .. } => Some("nothing is lost: run again".to_owned()),
+        Sealed => Some("`vault operator unseal` opens it; nothing is lost: run again then".to_owned()),
+        Unreachable { .. } if error.may_pass() => {
+            Some("check VAULT_ADDR, or `address` under `vault`; nothing is lost: run again".to_owned())
+        }
+        _ => None,
+    });
+    hints
 }
 
 fn record_hint(path: &Path, error: &RecordError) -> String {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::answer::Answer;
 use super::connection::{Request, Verb};
 use super::path::{checked, folder};
 use super::{Client, Data, Error};
+use crate::acme::answered_at;
 
 /// One mount of the engine. Paths are those of secrets, without `data/`.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Version {
     pub number: u64,
     /// When it was written, as Vault says it (RFC 3339).
     pub created: String,
+    /// What Vault's clock said when it answered; `None` where it does not say so.
+    pub read_at: Option<OffsetDateTime>,
     /// Its fields.
     pub data: Data,
     /// What is kept beside all versions, for everybody who may read the secret.
@@ -294,6 +298,7 @@ impl Kv {
         Ok(Found::Version(Version {
             number: metadata.version,
             created: metadata.created_time,
+            read_at: answered_at(&answer.headers),
             data,
             custom_metadata: metadata.custom_metadata.unwrap_or_default(),
         }))

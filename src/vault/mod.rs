@@ -30,6 +30,7 @@ mod data;
 mod environment;
 mod error;
 mod kv;
+mod layout;
 mod login;
 mod options;
 mod path;
@@ -39,6 +40,7 @@ pub use client::{Client, Health, TokenFacts};
 pub use data::Data;
 pub use error::Error;
 pub use kv::{Found, Kv, Metadata, Version, VersionState};
+pub use layout::{Content, Layout, LayoutError, Part};
 pub use options::{Auth, Options, SecretId, Source, Tls};
 
 #[cfg(test)]

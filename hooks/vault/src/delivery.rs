@@ -78,11 +78,7 @@ async fn deliver_with(
     Err(Fault::Contended { place, tries: MOST_TRIES })
 }
 
-async fn note(
-    kv: &Kv,
-    path: &str,
-    facts: std::collections::BTreeMap<String, String>,
-) -> Result<(), Error> {
+async fn note(kv: &Kv, path: &str, facts: std::collections::BTreeMap<String, String>) -> Result<(), Error> {
     let changes = facts.into_iter().map(|(name, value)| (name, Some(value))).collect();
     kv.patch_custom_metadata(path, &changes).await
 }

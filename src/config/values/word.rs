@@ -5,7 +5,7 @@ use schemars::{Schema, json_schema};
 use super::{ChallengeType, Format, IpVersion, MacAlgorithm, SettingError};
 use crate::config::AutoCleanup;
 use crate::config::setting::Setting;
-use crate::config::store::{Layout, StoreKind};
+use crate::config::store::StoreKind;
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
 
@@ -119,21 +119,6 @@ impl Setting for StoreKind {
 
     fn read(text: &str) -> Result<Self, SettingError> {
         word(text, Self::WORDS).map(|at| [Self::Files, Self::Vault][at])
-    }
-
-    fn write(&self) -> String {
-        Self::WORDS[*self as usize].to_owned()
-    }
-}
-
-impl Setting for Layout {
-    type Error = SettingError;
-
-    const EXPECTED: &'static str = "`lecertvend` or `numberly`";
-    const WORDS: &'static [&'static str] = &["lecertvend", "numberly"];
-
-    fn read(text: &str) -> Result<Self, SettingError> {
-        word(text, Self::WORDS).map(|at| [Self::Lecertvend, Self::Numberly][at])
     }
 
     fn write(&self) -> String {

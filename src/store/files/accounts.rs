@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 
 use super::blocking;
 use crate::key::Secret;
-use crate::store::{Accounts, Pending, StoreError, StoredAccount};
 use crate::store::atomic::{self, FileError, Modes};
+use crate::store::{Accounts, Pending, StoreError, StoredAccount};
 
 /// The accounts below one directory. Every method blocks on the disk in a thread of its own.
 #[derive(Clone, Debug)]
