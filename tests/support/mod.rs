@@ -9,6 +9,7 @@ mod rig;
 mod route53;
 mod running;
 mod test;
+mod vault;
 
 pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
@@ -19,3 +20,4 @@ pub(crate) use rig::Rig;
 pub(crate) use route53::{Route53, route53_hook};
 pub(crate) use running::Running;
 pub(crate) use test::{Test, dehydrated, hydrant, own_hook_config, rig_hook};
+pub(crate) use vault::{AppRole, PUSHER, Vault, vault_hook};
