@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::connection::Request;
+use super::connection::{Request, Verb};
 use crate::acme::{Setback, retry_after};
 
 /// What came back.
@@ -41,7 +41,7 @@ impl Answer {
         let (error, setback) = match self.status {
             200 if self.is_json() => return Ok(self),
             204 if !request.has_answer => return Ok(self),
-            404 if self.is_nothing() => return Ok(self),
+            404 if self.is_nothing(request.verb) => return Ok(self),
             // What came instead of the answer may have been put there by a proxy, after Vault did what it was asked.
             200..=299 => (self.not_vault(path), Setback::Lost { timed_out: false }),
             300..=399 => (self.redirected(), Setback::Busy(None)),
@@ -63,9 +63,9 @@ impl Answer {
     }
 
     /// Vault's way to say that there is nothing: no errors, or the metadata of a deleted version.
-    fn is_nothing(&self) -> bool {
-        // Only the answer to a PATCH is empty; who sends one looks at the length.
-        self.body.is_empty()
+    fn is_nothing(&self, verb: Verb) -> bool {
+        // To a PATCH, Vault says nothing at all.
+        (self.body.is_empty() && verb == Verb::Patch)
             || self.message().is_some_and(|said| said.is_empty())
             || self.is_deleted_version()
     }

@@ -36,8 +36,6 @@ pub(super) struct Held {
     pub(super) token: Secret,
     /// When it is to be renewed or looked into; `None`: never.
     due: Cell<Option<Instant>>,
-    /// When it dies; `None`: never, or nobody knows.
-    expires: Cell<Option<Instant>>,
     /// How long it lived when it was new.
     lease: Cell<Duration>,
     is_renewable: Cell<bool>,
@@ -175,7 +173,6 @@ impl Held {
         Self {
             token,
             due: Cell::new(Some(Instant::now() + SHORT_USE)),
-            expires: Cell::new(None),
             lease: Cell::new(Duration::ZERO),
             is_renewable: Cell::new(false),
             is_known: Cell::new(false),
@@ -197,10 +194,8 @@ impl Held {
         self.lease.set(self.lease.get().max(left));
         if left.is_zero() {
             self.due.set(None);
-            self.expires.set(None);
         } else {
             self.due.set(Some(now + left * 2 / 3));
-            self.expires.set(Some(now + left));
         }
     }
 
@@ -213,11 +208,7 @@ impl Held {
             }
         }
         if self.is_renewable.get() && self.renew(connection).await {
-            // Near the end of its days a token is given less and less.
-            let is_ending = self.expires.get().is_some_and(|end| end < Instant::now() + self.lease.get() / 3);
-            if !(is_ending && can_log_in) {
-                return true;
-            }
+            return true;
         }
         if can_log_in {
             return false;
@@ -236,7 +227,8 @@ impl Held {
                 let (ttl, whole) = (Duration::from_secs(facts.ttl), Duration::from_secs(facts.creation_ttl));
                 self.lives(ttl, renewable);
                 self.lease.set(whole.max(ttl));
-                if renewable && !ttl.is_zero() {
+                // Seconds are told rounded down: 0 is for ever only where there never was an end.
+                if !whole.is_zero() {
                     self.due.set(Some(Instant::now() + ttl.saturating_sub(whole / 3)));
                 }
             }
@@ -252,9 +244,14 @@ impl Held {
         let path = "auth/token/renew-self";
         let Ok(mut request) = Request::new(Verb::Post, path).with(&json!({})) else { return false };
         request.token = Some(self.token.clone());
+        // Whoever can log in need not insist.
+        request.repeat_if_lost = false;
         match connection.send(&request).await.and_then(|answer| granted(&answer, path)) {
             Ok(granted) => {
-                self.lives(Duration::from_secs(granted.lease_duration), granted.renewable);
+                let left = Duration::from_secs(granted.lease_duration);
+                // Less than it had when it was new: its longest life ends, and Vault renews it no more.
+                let is_last = left < self.lease.get();
+                self.lives(left, granted.renewable && !is_last);
                 true
             }
             Err(_) => false,
@@ -263,7 +260,7 @@ impl Held {
 }
 
 /// How long a given token is used without asking how long it lives.
-const SHORT_USE: Duration = Duration::from_secs(5);
+const SHORT_USE: Duration = Duration::from_secs(2);
 
 /// The part of an answer that has a token.
 #[derive(Deserialize)]

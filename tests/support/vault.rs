@@ -133,14 +133,22 @@ impl<'r> Vault<'r> {
     /// The requests that came through the fault proxy, each as `METHOD path`, with `STATUS` or `-` behind it.
     #[track_caller]
     pub(crate) fn requests(&self) -> Vec<String> {
-        let control = format!("{}/requests", self.rig.environment()["RIG_VAULT_FAULTS"]);
-        let list: Vec<Value> = serde_json::from_str(&curl(Command::new("curl").arg(&control))).unwrap();
-        curl(Command::new("curl").args(["-X", "DELETE"]).arg(control));
+        let list: Vec<Value> = serde_json::from_str(&curl(Command::new("curl").arg(self.journal()))).unwrap();
         let shown = |request: Request| {
             let status = request.status.map_or("-".to_owned(), |status| status.to_string());
             format!("{} {} {status}", request.method, request.path.trim_start_matches("/v1/"))
         };
         list.iter().map(Request::of).map(shown).collect()
+    }
+
+    /// Forgets the requests so far.
+    #[track_caller]
+    pub(crate) fn forget_requests(&self) {
+        curl(Command::new("curl").args(["-X", "DELETE"]).arg(self.journal()));
+    }
+
+    fn journal(&self) -> String {
+        format!("{}/requests", self.rig.environment()["RIG_VAULT_FAULTS"])
     }
 
     /// Any request; gives the answer, null where it is empty.

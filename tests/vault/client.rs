@@ -1,49 +1,13 @@
 //! The client itself: what each answer of Vault becomes.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::time::{Duration, Instant};
 
-use hydrant::vault::{Client, Data, Error, Found, Kv, Options, Version};
-use serde_json::{Value, json};
+use hydrant::vault::{Error, Found, Version};
+use hydrant::vault::Data;
+use serde_json::json;
 
-use super::{rig, rig_with_faults};
-use crate::support::{Rig, Vault};
-
-const ALL: &str = r#"path "kv-certificates/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }"#;
-
-/// A client with these variables besides those of the rig.
-fn client(rig: &Rig, variables: &[(&str, &str)]) -> Client {
-    let options = options(rig, variables).unwrap();
-    Client::new(options).unwrap()
-}
-
-fn options(rig: &Rig, variables: &[(&str, &str)]) -> Result<Options, Error> {
-    Options::read(|name| {
-        let given = variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
-        given.or_else(|| rig.environment().get(name).cloned())
-    })
-}
-
-fn root(rig: &Rig) -> Client {
-    client(rig, &[("VAULT_TOKEN", &rig.environment()["RIG_VAULT_TOKEN"])])
-}
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn data(value: &Value) -> Data {
-    Data::of(value).unwrap()
-}
-
-fn said<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
-    outcome.unwrap_err().to_string()
-}
-
-async fn certificates(client: &Client) -> Kv {
-    client.kv("kv-certificates").await.unwrap()
-}
+use super::{ALL, certificates, client, data, rig, root, run, said};
+use crate::support::Vault;
 
 #[test]
 fn a_secret_lives_through_all_its_states() {
