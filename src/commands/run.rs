@@ -180,8 +180,14 @@ fn withhold_secrets(config: &Config, context: &mut HookContext) {
 const SIGN_CSR: &str = "sign_csr";
 
 /// Secrets of the caller that reach only hooks whose `pass_env:` names them, and the bundled one for Vault.
-const WITHHELD: [&str; 6] =
-    ["VAULT_TOKEN", "BAO_TOKEN", "VAULT_SECRET_ID", "VAULT_WRAPPED_SECRET_ID", "VAULT_ID_TOKEN", "EAB_HMAC_KEY"];
+const WITHHELD: [&str; 6] = [
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_SECRET_ID",
+    "VAULT_WRAPPED_SECRET_ID",
+    "VAULT_ID_TOKEN",
+    "EAB_HMAC_KEY",
+];
 
 /// `run --strict` and a line that is not valid.
 #[derive(Debug, thiserror::Error)]

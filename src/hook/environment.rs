@@ -40,15 +40,15 @@ pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<Os
 /// The variables of the caller that this hook was not given although they are set.
 pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<String> {
     let is_set = |name: &String| context.environment.iter().any(|(other, _)| other == name.as_str());
-    let is_given = |name: &String| {
-        settings.pass_env.contains(name) || is_meant_for(settings, OsStr::new(name.as_str()))
-    };
+    let is_given =
+        |name: &String| settings.pass_env.contains(name) || is_meant_for(settings, OsStr::new(name.as_str()));
     context.withheld.iter().filter(|name| !is_given(name) && is_set(name)).cloned().collect()
 }
 
 /// Whether a hook that comes with hydrant is made to have this secret.
 fn is_meant_for(settings: &HookSettings, name: &OsStr) -> bool {
-    let is_of_vault = name.to_str().is_some_and(|name| name.starts_with("VAULT_") || name.starts_with("BAO_"));
+    let is_of_vault =
+        name.to_str().is_some_and(|name| name.starts_with("VAULT_") || name.starts_with("BAO_"));
     is_of_vault && settings.command.file_name().is_some_and(|program| program == "hydrant-hook-vault")
 }
 

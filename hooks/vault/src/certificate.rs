@@ -53,11 +53,13 @@ impl Certificate {
         let key = text(&files.key)?;
         let [cert, fullchain, chain] = [&files.cert, &files.fullchain, &files.chain].map(|path| text(path));
         let (cert, fullchain, chain) = (cert?, fullchain?, chain?);
-        let private = PrivateKey::from_pem(&key)
-            .map_err(|cause| Fault::Key { path: files.key.clone(), cause })?;
+        let private =
+            PrivateKey::from_pem(&key).map_err(|cause| Fault::Key { path: files.key.clone(), cause })?;
         let leaf = leaf(&files.cert, &cert)?;
         // Whatever keeps the files may be at work on them.
-        for (path, leaf) in [(&files.cert, &leaf), (&files.fullchain, &self::leaf(&files.fullchain, &fullchain)?)] {
+        for (path, leaf) in
+            [(&files.cert, &leaf), (&files.fullchain, &self::leaf(&files.fullchain, &fullchain)?)]
+        {
             if !leaf.is_for_key(private.public_key_der()) {
                 return Err(Fault::Mismatch { key: files.key.clone(), other: path.clone() });
             }

@@ -68,7 +68,8 @@ impl Layout {
     #[must_use]
     pub fn filled(&self, certificate: &Certificate, owner: Option<&str>, stored: &Data) -> Data {
         let mut data = stored.clone();
-        let known = NAMED.iter().flat_map(|(_, fields)| fields.iter()).filter(|(_, part)| part.is_certificate());
+        let known =
+            NAMED.iter().flat_map(|(_, fields)| fields.iter()).filter(|(_, part)| part.is_certificate());
         for (field, _) in known.filter(|(field, _)| !self.0.iter().any(|(own, _)| own == field)) {
             data.remove(field);
         }
@@ -143,7 +144,9 @@ impl FromStr for Layout {
     fn from_str(text: &str) -> Result<Self, LayoutError> {
         if !text.contains('=') {
             let named = NAMED.iter().find(|(name, _)| *name == text.trim());
-            return named.map(|(_, fields)| Self::named(fields)).ok_or(LayoutError::Name { text: text.to_owned() });
+            return named
+                .map(|(_, fields)| Self::named(fields))
+                .ok_or(LayoutError::Name { text: text.to_owned() });
         }
         let mut fields: Vec<(String, Part)> = Vec::new();
         for word in text.split([' ', ',', '\n']).filter(|word| !word.is_empty()) {

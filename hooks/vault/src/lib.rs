@@ -71,6 +71,7 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
 fn deliver(domain: &str, files: &Files, timestamp: Option<u64>) -> Result<Outcome, Fault> {
     let settings = Settings::from_env()?;
     let certificate = Certificate::read(files, timestamp)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fault::Runtime)?;
     runtime.block_on(delivery::deliver(&settings, &settings.path(domain), &certificate))
 }

@@ -36,10 +36,7 @@ impl Settings {
         let variable = |name: &str| std::env::var(name).ok();
         let named = variable(INC).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = named.clone().unwrap_or_else(|| USUAL_INC.into());
-        let file = match named.is_some() || path.exists() {
-            true => read(&path)?,
-            false => BTreeMap::new(),
-        };
+        let file = if named.is_some() || path.exists() { read(&path)? } else { BTreeMap::new() };
         let in_file = |name: &str| file.get(name)?.value.to_str().map(str::to_owned);
         Self::resolve(variable, in_file)
     }
@@ -49,14 +46,18 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
         file: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Fault> {
-        let set = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let set =
+            |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let either = |name: &str| set(environment(name)).or_else(|| set(file(name)));
         // What the file of Numberly's hook calls the address.
         let text = |name: &str| match name {
-            "VAULT_ADDR" => set(environment(name)).or_else(|| either("VAULT_ADDRESS")).or_else(|| set(file(name))),
+            "VAULT_ADDR" => {
+                set(environment(name)).or_else(|| either("VAULT_ADDRESS")).or_else(|| set(file(name)))
+            }
             name => either(name),
         };
-        let base = text(BASE).ok_or_else(|| setting(BASE, "it is not set: MOUNT/data[/FOLDER]".to_owned()))?;
+        let base =
+            text(BASE).ok_or_else(|| setting(BASE, "it is not set: MOUNT/data[/FOLDER]".to_owned()))?;
         let (mount, folder) = split(&base)?;
         let layout = match text(LAYOUT) {
             Some(text) => text.parse().map_err(|error| setting(LAYOUT, format!("{error}")))?,
@@ -104,12 +105,16 @@ fn split(base: &str) -> Result<(String, String), Fault> {
     let (mount, folder) = match data {
         Some(0) => return Err(setting(BASE, format!("`{base}` has no mount before `data`"))),
         Some(at) => (parts[..at].join("/"), &parts[at + 1..]),
-        None => (parts.first().map(|mount| (*mount).to_owned()).unwrap_or_default(), parts.get(1..).unwrap_or(&[])),
+        None => (
+            parts.first().map(|mount| (*mount).to_owned()).unwrap_or_default(),
+            parts.get(1..).unwrap_or(&[]),
+        ),
     };
     if mount.is_empty() {
         return Err(setting(BASE, format!("`{base}` names no mount")));
     }
-    Ok((mount, folder.iter().map(|part| format!("{part}/")).collect()))
+    let folder = if folder.is_empty() { String::new() } else { format!("{}/", folder.join("/")) };
+    Ok((mount, folder))
 }
 
 fn setting(name: &str, reason: String) -> Fault {
@@ -122,7 +127,10 @@ mod tests {
 
     fn from(environment: &[(&str, &str)], file: &[(&str, &str)]) -> Result<Settings, Fault> {
         let of = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>()
         };
         let (environment, file) = (of(environment), of(file));
         Settings::resolve(|name| environment.get(name).cloned(), |name| file.get(name).cloned())
@@ -130,7 +138,8 @@ mod tests {
 
     #[test]
     fn the_base_is_a_mount_and_a_folder() {
-        let both = |base| split(base).map(|(mount, folder)| format!("{mount} {folder}")).map_err(|e| e.to_string());
+        let both =
+            |base| split(base).map(|(mount, folder)| format!("{mount} {folder}")).map_err(|e| e.to_string());
         assert_eq!(both("kv-certificates/data").unwrap(), "kv-certificates ");
         assert_eq!(both("/kv-certificates/data/").unwrap(), "kv-certificates ");
         assert_eq!(both("teams/kv/data/web/eu").unwrap(), "teams/kv web/eu/");
@@ -169,6 +178,9 @@ mod tests {
         assert_eq!(error(&[]), "VAULT_SECRET_BASE: it is not set: MOUNT/data[/FOLDER]");
         let base = (BASE, "kv/data");
         assert_eq!(error(&[base, (NAME, "x")]), "HYDRANT_VAULT_NAME: `x` is neither domain nor certificate");
-        assert_eq!(error(&[base, ("VAULT_ADDR", "vault:8200/")]), "VAULT_ADDR: it is no http:// or https:// URL");
+        assert_eq!(
+            error(&[base, ("VAULT_ADDR", "vault:8200/")]),
+            "VAULT_ADDR: it is no http:// or https:// URL"
+        );
     }
 }

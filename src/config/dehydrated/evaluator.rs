@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{LoadError, Variable};
 use super::bash::{Shell, ShellError, State};
 use super::plain;
+use super::{LoadError, Variable};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::error::Error;
 use crate::hook::Program;
