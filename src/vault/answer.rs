@@ -47,11 +47,10 @@ impl Answer {
             300..=399 => (self.redirected(), Setback::Busy(None)),
             403 => (request.denied(&said), Setback::Refused),
             404 => (not_found(request, message, self.not_vault(path)), Setback::Refused),
-            // 412: a node has not seen yet what `X-Vault-Index` asks for.
-            412 => (self.unavailable(said, wait), Setback::Busy(wait)),
             429 => (Error::Throttled { message: said, retry_after: wait }, Setback::Busy(wait)),
             503 if said == "Vault is sealed" => (Error::Sealed, Setback::Busy(wait)),
-            503 => (self.unavailable(said, wait), Setback::Busy(wait)),
+            // 412: a node has not seen yet what `X-Vault-Index` asks for.
+            412 | 503 => (self.unavailable(said, wait), Setback::Busy(wait)),
             500 if PERMANENT.iter().any(|text| said.contains(text)) => {
                 (self.refused(path, said), Setback::Refused)
             }

@@ -39,8 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) has_answer: bool,
     /// Whether it may reach Vault a second time when the answer to the first was lost.
     pub(super) repeat_if_lost: bool,
-    /// What the policy must allow for it.
-    pub(super) capability: &'static str,
+    /// Of what the policy must allow one for it.
+    pub(super) capabilities: &'static [&'static str],
     /// Who asks; none for what everybody may.
     pub(super) token: Option<Secret>,
 }
@@ -60,12 +60,13 @@ pub(super) enum Verb {
 impl<'a> Request<'a> {
     /// A request that may be repeated and has an answer.
     pub(super) fn new(verb: Verb, path: &'a str) -> Self {
-        let capability = match verb {
-            Verb::Get => "read",
-            Verb::List => "list",
-            Verb::Post => "update",
-            Verb::Patch => "patch",
-            Verb::Delete => "delete",
+        let capabilities: &[_] = match verb {
+            Verb::Get => &["read"],
+            Verb::List => &["list"],
+            // The first where there is nothing yet, the second where there is.
+            Verb::Post => &["create", "update"],
+            Verb::Patch => &["patch"],
+            Verb::Delete => &["delete"],
         };
         Self {
             verb,
@@ -75,7 +76,7 @@ impl<'a> Request<'a> {
             body: None,
             has_answer: true,
             repeat_if_lost: true,
-            capability,
+            capabilities,
             token: None,
         }
     }
@@ -98,7 +99,7 @@ impl<'a> Request<'a> {
         if said.starts_with("preflight capability check") {
             return Error::NoMount { mount: self.mount.unwrap_or(self.path).to_owned() };
         }
-        Error::Denied { capability: self.capability, path: self.path.to_owned() }
+        Error::Denied { capabilities: self.capabilities, path: self.path.to_owned() }
     }
 }
 

@@ -35,10 +35,10 @@ pub enum Error {
         is_destroyed: bool,
     },
     /// The token is good, and its policy does not allow this.
-    #[error("the policy of the token denies `{capability}` on `{path}`")]
+    #[error("the policy of the token denies {} on `{path}`", listed(capabilities, '`', " or "))]
     Denied {
-        /// The capability that the policy lacks.
-        capability: &'static str,
+        /// The capabilities of which the policy lacks one.
+        capabilities: &'static [&'static str],
         /// The path as policies write it, with the mount.
         path: String,
     },
@@ -199,8 +199,9 @@ impl Error {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Denied { capability, path } => {
-                return vec![format!("allow it: path \"{path}\" {{ capabilities = [\"{capability}\"] }}")];
+            Self::Denied { capabilities, path } => {
+                let capabilities = listed(capabilities, '"', ", ");
+                return vec![format!("allow it: path \"{path}\" {{ capabilities = [{capabilities}] }}")];
             }
             Self::NoMount { mount } => {
                 return vec![format!(
@@ -242,4 +243,9 @@ impl Error {
     pub(super) fn unreachable(address: &str, is_lost: bool, cause: reqwest::Error) -> Self {
         Self::Unreachable { address: address.to_owned(), is_lost, cause: Arc::new(cause.without_url()) }
     }
+}
+
+/// Words in quotes.
+fn listed(words: &[&str], quote: char, between: &str) -> String {
+    words.iter().map(|word| format!("{quote}{word}{quote}")).collect::<Vec<_>>().join(between)
 }

@@ -116,13 +116,8 @@ impl Kv {
     /// # Errors
     /// [`Error::Absent`] and [`Error::Deleted`]; what can go wrong with any request.
     pub async fn read(&self, path: &str) -> Result<Version, Error> {
-        match self.find(path).await? {
-            Found::Version(version) => Ok(version),
-            Found::Absent => Err(Error::Absent { path: self.full(path) }),
-            Found::Deleted { version, is_destroyed } => {
-                Err(Error::Deleted { path: self.full(path), version, is_destroyed })
-            }
-        }
+        let found = self.find(path).await?;
+        self.readable(path, found)
     }
 
     /// What is at a path, which may be nothing.
@@ -131,6 +126,15 @@ impl Kv {
     /// What can go wrong with any request; a secret that is denied is no absent one.
     pub async fn find(&self, path: &str) -> Result<Found, Error> {
         self.find_version(path, None).await
+    }
+
+    /// One version, though there may be later ones.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; an old version may be kept no longer.
+    pub async fn read_version(&self, path: &str, number: u64) -> Result<Version, Error> {
+        let found = self.find_version(path, Some(number)).await?;
+        self.readable(path, found)
     }
 
     /// Writes a new version in place of version `cas`; 0: there must be none. Gives its number.
@@ -269,6 +273,15 @@ impl Kv {
         let url = self.url("metadata", checked(path)?);
         self.send(Request::new(Verb::Delete, &url).without_answer()).await?;
         Ok(())
+    }
+
+    fn readable(&self, path: &str, found: Found) -> Result<Version, Error> {
+        let path = self.full(path);
+        match found {
+            Found::Version(version) => Ok(version),
+            Found::Absent => Err(Error::Absent { path }),
+            Found::Deleted { version, is_destroyed } => Err(Error::Deleted { path, version, is_destroyed }),
+        }
     }
 
     async fn find_version(&self, path: &str, number: Option<u64>) -> Result<Found, Error> {

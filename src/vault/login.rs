@@ -221,22 +221,18 @@ impl Held {
     async fn look(&self, connection: &Connection) {
         let mut request = Request::new(Verb::Get, LOOKUP);
         request.token = Some(self.token.clone());
-        match connection.send(&request).await.and_then(|answer| looked_up(&answer)) {
-            Ok(facts) => {
-                let renewable = facts.renewable.unwrap_or_default();
-                let (ttl, whole) = (Duration::from_secs(facts.ttl), Duration::from_secs(facts.creation_ttl));
-                self.lives(ttl, renewable);
-                self.lease.set(whole.max(ttl));
-                // Seconds are told rounded down: 0 is for ever only where there never was an end.
-                if !whole.is_zero() {
-                    self.due.set(Some(Instant::now() + ttl.saturating_sub(whole / 3)));
-                }
-            }
+        self.is_known.set(true);
+        let Ok(facts) = connection.send(&request).await.and_then(|answer| looked_up(&answer)) else {
             // A policy may forbid it to look at itself.
-            Err(_) => {
-                self.is_known.set(true);
-                self.due.set(None);
-            }
+            self.due.set(None);
+            return;
+        };
+        let (ttl, whole) = (Duration::from_secs(facts.ttl), Duration::from_secs(facts.creation_ttl));
+        self.lives(ttl, facts.renewable.unwrap_or_default());
+        self.lease.set(whole.max(ttl));
+        // Seconds are told rounded down: 0 is for ever only where there never was an end.
+        if !whole.is_zero() {
+            self.due.set(Some(Instant::now() + ttl.saturating_sub(whole / 3)));
         }
     }
 

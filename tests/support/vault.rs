@@ -65,7 +65,8 @@ impl<'r> Vault<'r> {
     #[track_caller]
     pub(crate) fn token(&self, policy: &str, ttl: &str) -> String {
         self.policy("test", policy);
-        let answer = self.ask("POST", "auth/token/create", Some(&json!({ "policies": ["test"], "ttl": ttl })));
+        let answer =
+            self.ask("POST", "auth/token/create", Some(&json!({ "policies": ["test"], "ttl": ttl })));
         text(&answer["auth"]["client_token"])
     }
 
@@ -83,7 +84,10 @@ impl<'r> Vault<'r> {
         self.ask("POST", "auth/approle/role/pusher", Some(&role));
         let role_id = self.ask("GET", "auth/approle/role/pusher/role-id", None);
         let secret_id = self.ask("POST", "auth/approle/role/pusher/secret-id", Some(&json!({})));
-        AppRole { role_id: text(&role_id["data"]["role_id"]), secret_id: text(&secret_id["data"]["secret_id"]) }
+        AppRole {
+            role_id: text(&role_id["data"]["role_id"]),
+            secret_id: text(&secret_id["data"]["secret_id"]),
+        }
     }
 
     /// A token that gives, once, what `path` answers.
@@ -190,12 +194,16 @@ impl Test {
     /// Makes a certificate for these names in a directory, with its key, as the file store has them.
     #[track_caller]
     pub(crate) fn certificate(self, directory: &str, names: &[&str]) -> Test {
-        let test = self.write(&format!("{directory}/openssl.cnf"), "[req]\ndistinguished_name = name\n[name]\n");
+        let test =
+            self.write(&format!("{directory}/openssl.cnf"), "[req]\ndistinguished_name = name\n[name]\n");
         let place = |name: &str| test.path(directory).join(name);
         let sign = |subject: &str, key: &Path, certificate: &Path, more: &[&str]| {
             let mut command = Command::new("openssl");
             command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
-            command.arg("-config").arg(place("openssl.cnf")).args(["-days", "90", "-subj", subject, "-keyout"]);
+            command
+                .arg("-config")
+                .arg(place("openssl.cnf"))
+                .args(["-days", "90", "-subj", subject, "-keyout"]);
             openssl(command.arg(key).arg("-out").arg(certificate).args(more));
         };
         let (ca, ca_key) = (place("chain.pem"), place("ca.key"));

@@ -56,7 +56,11 @@ fn what_passes_by_itself_is_waited_for() {
                 match method {
                     "POST" => assert_eq!(kv.write(&name, &fields, 0).await.unwrap(), 1, "{fault}"),
                     "GET" => assert_eq!(kv.read(&name).await.unwrap().data, fields, "{fault}"),
-                    _ => assert_eq!(kv.patch(&name, &data(&json!({ "x": {"y": 1} })), 1).await.unwrap(), 2, "{fault}"),
+                    _ => assert_eq!(
+                        kv.patch(&name, &data(&json!({ "x": {"y": 1} })), 1).await.unwrap(),
+                        2,
+                        "{fault}"
+                    ),
                 }
             }
             assert_eq!(vault.versions(&format!("kv-certificates/{name}")), 2, "{fault}");
@@ -121,7 +125,11 @@ fn patience_ends_and_each_failure_has_a_name() {
                 "Vault cannot answer now: HTTP 500: internal error".to_owned(),
                 true,
             ),
-            (answer(429, &["rate limit quota exceeded"]), "Vault asks for patience: rate limit quota exceeded".to_owned(), true),
+            (
+                answer(429, &["rate limit quota exceeded"]),
+                "Vault asks for patience: rate limit quota exceeded".to_owned(),
+                true,
+            ),
             (
                 json!({ "do": "answer", "status": 307, "body": "" }),
                 "Vault is a standby and sends its clients to nowhere, which is not followed".to_owned(),
@@ -129,7 +137,8 @@ fn patience_ends_and_each_failure_has_a_name() {
             ),
             (
                 json!({ "do": "answer", "status": 404, "body": "<h1>Not found</h1>" }),
-                "HTTP 404 from `kv-certificates/data/a` is no answer of Vault: `<h1>Not found</h1>`".to_owned(),
+                "HTTP 404 from `kv-certificates/data/a` is no answer of Vault: `<h1>Not found</h1>`"
+                    .to_owned(),
                 false,
             ),
             (

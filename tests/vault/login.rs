@@ -56,7 +56,8 @@ fn a_refused_login_says_what_vault_says() {
     let wrapped = vault.wrapped("auth/approle/role/pusher/secret-id");
     let (stranger, old) = (vault.jwt(&["namespace_path=other"]), vault.jwt(&["expires_in=-600"]));
     let role_id = ("VAULT_ROLE_ID", role.role_id.as_str());
-    let error = |way: &[(&str, &str)]| run(async { client(&rig, way).kv("kv-certificates").await.unwrap_err() });
+    let error =
+        |way: &[(&str, &str)]| run(async { client(&rig, way).kv("kv-certificates").await.unwrap_err() });
     let job = ("VAULT_AUTH_ROLE", "job");
     let cases: [(&[(&str, &str)], &str); 6] = [
         (
@@ -153,7 +154,11 @@ fn a_given_token_of_four_seconds_is_renewed() {
     let token = vault.token(ALL, "4s");
     reads_for(Duration::from_secs(7), client(&rig, &[("VAULT_TOKEN", &token)]));
     let logins = logins(&vault);
-    assert_eq!(logins[..2], ["GET auth/token/lookup-self 200", "POST auth/token/renew-self 200"], "{logins:?}");
+    assert_eq!(
+        logins[..2],
+        ["GET auth/token/lookup-self 200", "POST auth/token/renew-self 200"],
+        "{logins:?}"
+    );
 }
 
 #[test]
@@ -199,7 +204,10 @@ fn settings_that_cannot_be_used_are_named() {
     assert_eq!(error(&[("VAULT_ADDR", "vault.example")]), "VAULT_ADDR: relative URL without a base");
     assert_eq!(error(&[("VAULT_ADDR", "ftp://vault")]), "VAULT_ADDR: it is no http:// or https:// URL");
     assert_eq!(error(&[("VAULT_SKIP_VERIFY", "yes")]), "VAULT_SKIP_VERIFY: `yes` is neither true nor false");
-    assert_eq!(error(&[("VAULT_CLIENT_TIMEOUT", "soon")]), "VAULT_CLIENT_TIMEOUT: `soon` is no duration, such as 30s");
+    assert_eq!(
+        error(&[("VAULT_CLIENT_TIMEOUT", "soon")]),
+        "VAULT_CLIENT_TIMEOUT: `soon` is no duration, such as 30s"
+    );
     assert_eq!(error(&[("VAULT_MAX_RETRIES", "-1")]), "VAULT_MAX_RETRIES: `-1` is no number");
     assert_eq!(
         error(&[("VAULT_CACERT", "/nowhere")]),
@@ -210,7 +218,10 @@ fn settings_that_cannot_be_used_are_named() {
         error(&[("HYDRANT_VAULT_AUTH", "ldap")]),
         "HYDRANT_VAULT_AUTH: `ldap` is none of none, token, approle, jwt, kubernetes"
     );
-    assert_eq!(error(&[("HYDRANT_VAULT_AUTH", "approle")]), "VAULT_ROLE_ID: HYDRANT_VAULT_AUTH needs it, and it is not set");
+    assert_eq!(
+        error(&[("HYDRANT_VAULT_AUTH", "approle")]),
+        "VAULT_ROLE_ID: HYDRANT_VAULT_AUTH needs it, and it is not set"
+    );
 }
 
 #[test]
@@ -224,7 +235,9 @@ fn tls_is_checked_and_the_name_in_the_certificate_may_be_another() {
     let error = outcome(&[("VAULT_CACERT", rig.roots().to_str().unwrap())]).unwrap_err();
     assert!(!error.may_pass());
     assert_eq!(error.hints(), ["name the PEM file with the root of Vault's certificate in VAULT_CACERT"]);
-    assert!(outcome(&[("VAULT_CACERT", rig.roots().to_str().unwrap()), ("VAULT_SKIP_VERIFY", "true")]).is_ok());
+    assert!(
+        outcome(&[("VAULT_CACERT", rig.roots().to_str().unwrap()), ("VAULT_SKIP_VERIFY", "true")]).is_ok()
+    );
     let capath = rig.directory().join("capath");
     fs::create_dir(&capath).unwrap();
     fs::copy(&rig.environment()["VAULT_CACERT"], capath.join("ca.pem")).unwrap();

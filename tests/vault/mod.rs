@@ -2,7 +2,10 @@
 
 mod client;
 mod faults;
+mod hook;
 mod login;
+mod pipeline;
+mod settings;
 
 use std::future::Future;
 
@@ -59,4 +62,3 @@ fn said<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
 async fn certificates(client: &Client) -> Kv {
     client.kv("kv-certificates").await.unwrap()
 }
-

@@ -1,8 +1,9 @@
 //! One secret, written once and read back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hydrant::vault::{Client, Data, Error, Found, Kv};
+use hydrant::vault::{Client, Data, Error, Kv};
 
 use crate::certificate::Certificate;
 use crate::error::Fault;
@@ -45,43 +46,44 @@ async fn deliver_with(
 ) -> Result<Outcome, Fault> {
     let kv = client.kv(&settings.mount).await?;
     let place = format!("{}/{path}", kv.mount());
-    let mut written = None;
+    let facts = facts::of(&certificate.leaf);
     for tries in 0..MOST_TRIES {
         if tries > 0 {
-            tokio::time::sleep(FIRST_PAUSE * (1 << tries)).await;
+            tokio::time::sleep((FIRST_PAUSE * (1 << tries)).min(LONGEST_PAUSE)).await;
         }
         let found = kv.find(path).await?;
         let cas = found.cas();
-        let (stored, custom) = match found {
-            Found::Version(version) => (version.data, version.custom_metadata),
-            Found::Absent | Found::Deleted { .. } => (Data::new(), Default::default()),
-        };
-        let wanted = settings.layout.filled(certificate, settings.owner.as_deref(), &stored);
-        if cas > 0 && stored == wanted {
-            let facts = facts::of(&certificate.leaf);
-            let noted =
-                if facts::are_stored(&facts, &custom) { Ok(()) } else { note(&kv, path, facts).await };
-            let Some(version) = written else { return Ok(Outcome::AsItWas) };
-            let warning = noted.err().map(|error| format!("{place}: no facts beside it: {error}"));
-            return Ok(Outcome::Written { place, version, warning });
+        let stored = found.version();
+        let nothing = Data::new();
+        let fields = stored.as_ref().map_or(&nothing, |version| &version.data);
+        let wanted = settings.layout.filled(certificate, settings.owner.as_deref(), fields);
+        if let Some(stored) = stored.filter(|stored| stored.data == wanted) {
+            if !facts::are_stored(&facts, &stored.custom_metadata) {
+                // They are no part of the certificate: what keeps them from being written was said when it was new.
+                let _ = note(&kv, path, facts).await;
+            }
+            return Ok(Outcome::AsItWas);
         }
-        // Our own write must read as it was written, unless somebody has written on top.
-        if written == Some(cas) {
+        let version = match kv.write(path, &wanted, cas).await {
+            Err(Error::Conflict { .. }) => continue,
+            written => written?,
+        };
+        // This very version: somebody else may have written another on top.
+        if kv.read_version(path, version).await?.data != wanted {
             return Err(Fault::Differs { place });
         }
-        match kv.write(path, &wanted, cas).await {
-            Ok(version) => written = Some(version),
-            Err(Error::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let warning = note(&kv, path, facts).await.err();
+        let warning = warning.map(|error| format!("{place}: no facts beside it: {error}"));
+        return Ok(Outcome::Written { place, version, warning });
     }
     Err(Fault::Contended { place, tries: MOST_TRIES })
 }
 
-async fn note(kv: &Kv, path: &str, facts: std::collections::BTreeMap<String, String>) -> Result<(), Error> {
+async fn note(kv: &Kv, path: &str, facts: BTreeMap<String, String>) -> Result<(), Error> {
     let changes = facts.into_iter().map(|(name, value)| (name, Some(value))).collect();
     kv.patch_custom_metadata(path, &changes).await
 }
 
-const MOST_TRIES: u32 = 8;
+const MOST_TRIES: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);

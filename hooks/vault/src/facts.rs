@@ -11,7 +11,8 @@ use time::format_description::well_known::Rfc3339;
 pub fn of(leaf: &Leaf) -> BTreeMap<String, String> {
     let not_after = leaf.not_after.format(&Rfc3339).unwrap_or_default();
     let facts = [
-        ("serial", hexadecimal(&leaf.serial)),
+        // DER puts a zero before what would be negative.
+        ("serial", hexadecimal(leaf.serial.strip_prefix(&[0]).unwrap_or(&leaf.serial))),
         ("fingerprint_sha256", leaf.fingerprint.clone()),
         ("not_after", not_after),
         ("names_sha256", names(leaf)),
@@ -37,5 +38,5 @@ fn names(leaf: &Leaf) -> String {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

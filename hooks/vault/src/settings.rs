@@ -36,10 +36,7 @@ impl Settings {
         let variable = |name: &str| std::env::var(name).ok();
         let named = variable(INC).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = named.clone().unwrap_or_else(|| USUAL_INC.into());
-        let file = match named.is_some() || path.exists() {
-            true => read(&path)?,
-            false => BTreeMap::new(),
-        };
+        let file = if named.is_some() || path.exists() { read(&path)? } else { BTreeMap::new() };
         let in_file = |name: &str| file.get(name)?.value.to_str().map(str::to_owned);
         Self::resolve(variable, in_file)
     }
@@ -116,7 +113,8 @@ fn split(base: &str) -> Result<(String, String), Fault> {
     if mount.is_empty() {
         return Err(setting(BASE, format!("`{base}` names no mount")));
     }
-    Ok((mount, folder.iter().map(|part| format!("{part}/")).collect()))
+    let folder = if folder.is_empty() { String::new() } else { format!("{}/", folder.join("/")) };
+    Ok((mount, folder))
 }
 
 fn setting(name: &str, reason: String) -> Fault {
