@@ -75,10 +75,10 @@ impl VaultSettings {
     #[must_use]
     pub fn of(said: Vault) -> Self {
         let mut settings = Self::default();
-        replace(&mut settings.mount, said.mount.map(trimmed));
-        replace(&mut settings.prefix, said.prefix.map(trimmed));
-        replace(&mut settings.state_mount, said.state_mount.map(trimmed));
-        replace(&mut settings.state_prefix, said.state_prefix.map(trimmed));
+        replace(&mut settings.mount, said.mount.as_deref().map(trimmed));
+        replace(&mut settings.prefix, said.prefix.as_deref().map(trimmed));
+        replace(&mut settings.state_mount, said.state_mount.as_deref().map(trimmed));
+        replace(&mut settings.state_prefix, said.state_prefix.as_deref().map(trimmed));
         replace(&mut settings.layout, said.layout.map(|layout| layout.0));
         replace(&mut settings.lease, said.lease.map(|lease| lease.0.get()));
         Self {
@@ -145,7 +145,7 @@ impl From<&VaultSettings> for Vault {
 }
 
 /// Slashes at the ends are a matter of taste.
-fn trimmed(path: String) -> String {
+fn trimmed(path: &str) -> String {
     path.trim_matches('/').to_owned()
 }
 

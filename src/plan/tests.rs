@@ -6,7 +6,6 @@ use time::Duration as Span;
 use super::*;
 use crate::chain::Leaf;
 use crate::ledger::{Failures, Intent, Renewal, Staged};
-use crate::store::Paths;
 
 const NOW: OffsetDateTime = time::macros::datetime!(2027-01-10 12:00 UTC);
 

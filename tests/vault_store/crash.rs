@@ -6,8 +6,9 @@ use super::{STORE, assert_good_fields, assert_stored, place, rig, rig_with_fault
 use crate::crash::{Before, HOOK, OPERATIONS};
 use crate::support::{Rig, Test, Vault};
 
-/// One certificate to get, in a store that nobody has used yet.
+/// One certificate to get, in a store that nobody has used yet. Its folder holds something else as well.
 fn killable(rig: &Rig, store: &str) -> Test {
+    Vault::new(rig).write(&format!("hydrant/{store}-state/certificate-of-another"), &json!({ "x": "y" }));
     let hooks = format!("hooks:\n  - {{name: hook, command: ./hook, operations: [{OPERATIONS}]}}\n");
     Test::new()
         .own_hook(HOOK, OPERATIONS)
@@ -47,7 +48,7 @@ fn a_run_killed_before_or_after_any_request_to_vault_is_made_good() {
     for action in ["kill-before", "kill-after"] {
         for nth in 0.. {
             let (test, before) = (killable(&rig, &format!("{action}-{nth}")), Before::kept(&rig, is_kept));
-            vault.requests();
+            vault.forget_requests();
             vault.faults(&json!([{ "do": action, "skip": nth }]));
             let output = test.run();
             let seen = vault.requests();

@@ -68,7 +68,10 @@ fn keys_of_certificates_to_come_are_in_no_version_of_a_record() {
                 let path = format!("hydrant/data/hydrant-state/{key}?version={number}");
                 if state["destroyed"] == false {
                     let data = vault.ask("GET", &path, None).to_string();
-                    assert!(!data.contains("PRIVATE KEY"), "{kept}: version {number} of {versions:?}: {data}");
+                    assert!(
+                        !data.contains("PRIVATE KEY"),
+                        "{kept}: version {number} of {versions:?}: {data}"
+                    );
                 }
             }
         }

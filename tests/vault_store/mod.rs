@@ -60,7 +60,9 @@ fn assert_stored(rig: &Rig, test: &Test, name: &str, names: &[&str]) {
 fn assert_good_fields(rig: &Rig, test: &Test, fields: &Value, names: &[&str]) {
     let directory = test.path("seen");
     fs::create_dir_all(&directory).unwrap();
-    for (field, file) in [("key", "privkey"), ("cert", "cert"), ("chain", "chain"), ("fullchain", "fullchain")] {
+    for (field, file) in
+        [("key", "privkey"), ("cert", "cert"), ("chain", "chain"), ("fullchain", "fullchain")]
+    {
         fs::write(directory.join(format!("{file}.pem")), fields[field].as_str().unwrap()).unwrap();
     }
     assert_good_set(rig, &directory, names);
@@ -70,7 +72,8 @@ fn assert_good_fields(rig: &Rig, test: &Test, fields: &Value, names: &[&str]) {
 /// Nothing was left in the directory of the run but what the test itself put there.
 #[track_caller]
 fn assert_nothing_on_disk(test: &Test, put_there: &[&str]) {
-    let mut found: Vec<_> = fs::read_dir(test.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut found: Vec<_> =
+        fs::read_dir(test.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     found.retain(|name| !put_there.contains(&name.to_str().unwrap()));
     assert!(found.is_empty(), "{found:?}");
 }
@@ -82,7 +85,8 @@ impl Vault<'_> {
     /// The records and accounts, by the names of their secrets.
     #[track_caller]
     fn state(&self, folder: &str) -> Vec<String> {
-        let keys = self.ask("GET", &format!("hydrant/metadata/{folder}/?list=true"), None)["data"]["keys"].clone();
+        let keys =
+            self.ask("GET", &format!("hydrant/metadata/{folder}/?list=true"), None)["data"]["keys"].clone();
         keys.as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned()).collect()
     }
 

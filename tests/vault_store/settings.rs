@@ -22,7 +22,10 @@ fn settings_of_vault_are_checked_and_shown() {
         .code(2)
         .stderr_contains("`layout` has no field for the whole chain or for the key")
         .stderr_contains("who may read all certificates may read the keys of those to come as well");
-    test.config("store: vaultt\n").hydrant(&["config", "check"]).code(2).stderr_contains("did you mean `vault`?");
+    test.config("store: vaultt\n")
+        .hydrant(&["config", "check"])
+        .code(2)
+        .stderr_contains("did you mean `vault`?");
 }
 
 #[test]
@@ -65,7 +68,9 @@ fn a_vault_that_cannot_be_used_is_told_apart() {
     let vault = Vault::new(&rig);
     let test = place(&rig, "a.example\n").env("VAULT_MAX_RETRIES", "0");
     vault.seal();
-    test.run().code(75).stderr("error: Vault is sealed\nhint: `vault operator unseal` opens it; nothing is lost: run again then\n");
+    test.run().code(75).stderr(
+        "error: Vault is sealed\nhint: `vault operator unseal` opens it; nothing is lost: run again then\n",
+    );
     vault.unseal();
     test.run().code(0);
 

@@ -241,5 +241,5 @@ impl Secret {
 fn blocks_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> String {
     let blocks = crate::pem::blocks(text.as_bytes()).filter_map(Result::ok);
     let wanted = blocks.filter(|block| is_wanted(block.label));
-    wanted.map(|block| format!("{}\n", text[block.range.clone()].trim_end())).collect()
+    wanted.flat_map(|block| [text[block.range.clone()].trim_end(), "\n"]).collect()
 }

@@ -15,7 +15,7 @@ use crate::vault::{Error, Kv};
 /// The answer to a request for a lease.
 pub(super) enum Taken {
     /// It is ours, until the hand is dropped.
-    Ours { document: Document, hand: Hand },
+    Ours { document: Box<Document>, hand: Hand },
     /// Who has it.
     HeldBy(String),
 }
@@ -49,9 +49,11 @@ impl Hand {
     pub(super) async fn write(&self, document: Document, forget: bool) -> Result<(), StoreError> {
         let (done, wait) = oneshot::channel();
         let name = document.name.clone();
-        let ended = |_| StoreError::LeaseLost { name: name.clone() };
-        self.0.send(Write { document, forget, done }).await.map_err(|_| ended(()))?;
-        wait.await.map_err(|_| ended(()))?
+        let ended = || StoreError::LeaseLost { name };
+        if self.0.send(Write { document, forget, done }).await.is_err() {
+            return Err(ended());
+        }
+        wait.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
@@ -73,7 +75,7 @@ impl Keeper {
                 Err(error) => return drop(answer.send(Err(error))),
             };
             let (hand, orders) = mpsc::channel(1);
-            let document = keeper.document.clone();
+            let document = Box::new(keeper.document.clone());
             drop(answer.send(Ok(Taken::Ours { document, hand: Hand(hand) })));
             keeper.keep(orders).await;
         });

@@ -24,7 +24,7 @@ pub(super) struct VaultLease {
     pub(super) owner: Option<String>,
     pub(super) scratch: Rc<Scratch>,
     pub(super) hand: Hand,
-    pub(super) document: Document,
+    pub(super) document: Box<Document>,
     pub(super) secret: Secret,
     pub(super) loaded: Loaded,
 }
@@ -34,7 +34,7 @@ impl VaultLease {
     async fn write(&mut self, forget: bool, change: impl FnOnce(&mut Document)) -> Result<(), StoreError> {
         let mut document = self.document.clone();
         change(&mut document);
-        self.hand.write(document.clone(), forget).await?;
+        self.hand.write(Document::clone(&document), forget).await?;
         self.document = document;
         Ok(())
     }

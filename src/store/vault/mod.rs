@@ -50,11 +50,13 @@ use scratch::Scratch;
 pub struct VaultStore {
     shared: Rc<Shared>,
     /// Who a certificate belongs to, for layouts that say so.
-    owner: Rc<dyn Fn(&CertName) -> Option<String>>,
+    owner: Owner,
     scratch: Rc<Scratch>,
     /// Leases that are held, or being given back.
     keepers: RefCell<Vec<JoinHandle<()>>>,
 }
+
+type Owner = Box<dyn Fn(&CertName) -> Option<String>>;
 
 /// What store and accounts share: the way to Vault, and where things are.
 pub struct Shared {
@@ -109,7 +111,7 @@ impl VaultStore {
     /// A store that nothing is known of yet. `owner` says who a certificate belongs to.
     #[must_use]
     pub fn new(shared: Rc<Shared>, owner: impl Fn(&CertName) -> Option<String> + 'static) -> Self {
-        Self { shared, owner: Rc::new(owner), scratch: Rc::default(), keepers: RefCell::default() }
+        Self { shared, owner: Box::new(owner), scratch: Rc::default(), keepers: RefCell::default() }
     }
 
     async fn read(&self, name: &CertName) -> LoadResult {
@@ -205,7 +207,7 @@ impl Store for VaultStore {
     fn files<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
         Box::pin(async move {
             let found = self.shared.certificates().await?.find(&self.shared.path(name)).await?;
-            Ok(Secret::new(found, &self.shared.settings.layout).show(&self.scratch, name)?)
+            Secret::new(found, &self.shared.settings.layout).show(&self.scratch, name)
         })
     }
 
@@ -218,7 +220,7 @@ impl Store for VaultStore {
         name: &'a CertName,
         patience: Duration,
     ) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
-        const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+        const LONGEST_PAUSE: Duration = Duration::from_millis(250);
         Box::pin(async move {
             let deadline = Instant::now() + patience;
             let mut pause = Duration::from_millis(50);

@@ -30,14 +30,13 @@ struct Held {
 impl Scratch {
     /// The directory of a certificate, which nobody else can look into.
     pub(super) fn directory(&self, name: &CertName) -> Result<PathBuf, FileError> {
-        let held = match self.0.get() {
-            Some(held) => held,
-            None => {
-                let place = place();
-                sweep(&place);
-                let made = make(&place).map_err(FileError::at("create a directory in", &place))?;
-                self.0.get_or_init(|| made)
-            }
+        let held = if let Some(held) = self.0.get() {
+            held
+        } else {
+            let place = place();
+            sweep(&place);
+            let made = make(&place).map_err(FileError::at("create a directory in", &place))?;
+            self.0.get_or_init(|| made)
         };
         let path = held.directory.path().join(name.as_str());
         atomic::create_directory_as(&path, DIRECTORY_MODE)?;

@@ -66,7 +66,7 @@ async fn a_rollover_loses_neither_key() {
     assert_eq!(accounts.begin_rollover(CA, &newer).await.unwrap(), new);
     let account = accounts.load(CA).await.unwrap().unwrap();
     assert_eq!((account.key_pem, account.next_key_pem), (old.clone(), Some(new.clone())));
-    accounts.finish_rollover(CA).await.unwrap();
+    accounts.finish_rollover(CA, &new).await.unwrap();
     let account = accounts.load(CA).await.unwrap().unwrap();
     assert_eq!((account.key_pem, account.next_key_pem), (new.clone(), None));
 
