@@ -247,7 +247,7 @@ Exit codes:
     3  plan --detailed-exitcode: there are changes to make
     4  as 1, and a certificate will expire, or has, before hydrant is likely to mend it
     5  only the CA's limits hold something back, and nothing is in danger
-   75  the CA or the network could not be reached at all: try again
+   75  the CA, Vault or the network could not be reached at all: try again
   129  hung up (SIGHUP), after cleaning up
   130  interrupted (SIGINT), after cleaning up
   143  terminated (SIGTERM), after cleaning up

@@ -146,3 +146,37 @@ fn start_of(body: &[u8]) -> String {
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(120).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_vault_says_is_one_line() {
+        let cases = [
+            ("permission denied", "permission denied"),
+            ("1 error occurred:\n\t* permission denied\n\n", "permission denied"),
+            (
+                "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n",
+                "permission denied, invalid token",
+            ),
+            ("", ""),
+        ];
+        for (text, line) in cases {
+            assert_eq!(one_line(text), line);
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_of_vault_is_quoted_only_where_it_can_be_no_secret() {
+        let said = |status, body: &str| {
+            let body = Zeroizing::new(body.as_bytes().to_vec());
+            Answer { status, headers: HeaderMap::new(), body }.not_vault("kv/data/a").to_string()
+        };
+        assert_eq!(
+            said(404, "<h1>\n No\tway "),
+            "HTTP 404 from `kv/data/a` is no answer of Vault: `<h1> No way`"
+        );
+        assert_eq!(said(200, "-----BEGIN PRIVATE KEY"), "HTTP 200 from `kv/data/a` is no answer of Vault");
+    }
+}

@@ -5,99 +5,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::answer::Answer;
 use super::connection::{Request, Verb};
 use super::path::{checked, folder};
+use super::secret::{self, Found, Metadata, Version};
 use super::{Client, Data, Error};
-use crate::acme::answered_at;
 
 /// One mount of the engine. Paths are those of secrets, without `data/`.
 #[derive(Clone, Debug)]
 pub struct Kv {
     client: Client,
     mount: String,
-}
-
-/// What is at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// Nothing, and no version that a write would have to name.
-    Absent,
-    /// The latest version is deleted.
-    Deleted {
-        /// Its number.
-        version: u64,
-        /// Whether it is gone for good.
-        is_destroyed: bool,
-    },
-    /// The latest version.
-    Version(Version),
-}
-
-/// One version of a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Its number, from 1.
-    pub number: u64,
-    /// When it was written, as Vault says it (RFC 3339).
-    pub created: String,
-    /// What Vault's clock said when it answered; `None` where it does not say so.
-    pub read_at: Option<OffsetDateTime>,
-    /// Its fields.
-    pub data: Data,
-    /// What is kept beside all versions, for everybody who may read the secret.
-    pub custom_metadata: BTreeMap<String, String>,
-}
-
-/// What is known about a secret without reading it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Metadata {
-    /// The latest version; 0 when there is none.
-    pub current_version: u64,
-    /// The oldest that is kept.
-    pub oldest_version: u64,
-    /// How many versions this secret asks to be kept; 0: as many as the mount says.
-    pub max_versions: u64,
-    /// What is kept beside all versions.
-    #[serde(default, deserialize_with = "or_nothing")]
-    pub custom_metadata: BTreeMap<String, String>,
-    /// The versions that are kept, or were.
-    #[serde(default, deserialize_with = "or_nothing")]
-    pub versions: BTreeMap<u64, VersionState>,
-}
-
-/// What is known about a version.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct VersionState {
-    /// When it was written, as Vault says it (RFC 3339).
-    pub created_time: String,
-    /// When it was deleted, or will be; empty: never.
-    pub deletion_time: String,
-    /// Whether it is gone for good.
-    pub destroyed: bool,
-}
-
-impl Found {
-    /// The version that the next write replaces.
-    #[must_use]
-    pub fn cas(&self) -> u64 {
-        match self {
-            Self::Absent => 0,
-            Self::Deleted { version, .. } => *version,
-            Self::Version(version) => version.number,
-        }
-    }
-
-    /// The version, if there is one that can be read.
-    #[must_use]
-    pub fn version(self) -> Option<Version> {
-        match self {
-            Self::Version(version) => Some(version),
-            Self::Absent | Self::Deleted { .. } => None,
-        }
-    }
 }
 
 impl Kv {
@@ -289,32 +208,7 @@ impl Kv {
         let mut request = Request::new(Verb::Get, &url);
         request.query = number.map(|number| ("version", number.to_string())).into_iter().collect();
         let answer = self.send(request).await?;
-        self.found(&url, &answer)
-    }
-
-    fn found(&self, url: &str, answer: &Answer) -> Result<Found, Error> {
-        if answer.status == 404 && !answer.is_deleted_version() {
-            return Ok(Found::Absent);
-        }
-        let ReadDocument { data: Read { data, metadata } } = answer.json(url)?;
-        let Some(metadata) = metadata else {
-            return Err(Error::NotVersion2 {
-                mount: self.mount.clone(),
-                engine: "version 1 of kv, or another engine".to_owned(),
-            });
-        };
-        if answer.status == 404 {
-            return Ok(Found::Deleted { version: metadata.version, is_destroyed: metadata.destroyed });
-        }
-        // Vault stores `null` where somebody sends that.
-        let data = data.and_then(Data::received).unwrap_or_default();
-        Ok(Found::Version(Version {
-            number: metadata.version,
-            created: metadata.created_time,
-            read_at: answered_at(&answer.headers),
-            data,
-            custom_metadata: metadata.custom_metadata.unwrap_or_default(),
-        }))
+        secret::found(&self.mount, &url, &answer)
     }
 
     /// Makes a version, whatever becomes of the answer: when it is lost, the version is looked for.
@@ -415,32 +309,6 @@ const CAS: &str = "check-and-set parameter did not match";
 const MOST_LOST: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-#[derive(Deserialize)]
-struct ReadDocument {
-    data: Read,
-}
-
-#[derive(Deserialize)]
-struct Read {
-    data: Option<Value>,
-    metadata: Option<ReadMetadata>,
-}
-
-#[derive(Deserialize)]
-struct ReadMetadata {
-    version: u64,
-    created_time: String,
-    destroyed: bool,
-    custom_metadata: Option<BTreeMap<String, String>>,
-}
-
-/// Vault says `null` where there is none.
-fn or_nothing<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
-    from: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
 /// Whether a document is as RFC 7396 leaves one that was patched.
 fn is_patched(document: &Value, patch: &Value) -> bool {
     let Value::Object(changes) = patch else { return document == patch };
@@ -449,4 +317,21 @@ fn is_patched(document: &Value, patch: &Value) -> bool {
         (None, _) | (Some(_), Value::Null) => false,
         (Some(there), change) => is_patched(there, change),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_seen_in_what_it_made() {
+        let document = json!({ "a": 1, "b": { "c": 2, "d": 3 } });
+        for patch in [json!({}), json!({ "a": 1 }), json!({ "x": null, "b": { "c": 2, "y": null } })] {
+            assert!(is_patched(&document, &patch), "{patch}");
+        }
+        for patch in [json!({ "a": 2 }), json!({ "a": null }), json!({ "x": 1 }), json!({ "b": { "c": {} } })]
+        {
+            assert!(!is_patched(&document, &patch), "{patch}");
+        }
+    }
 }

@@ -4,8 +4,9 @@
 //!
 //! In the core library, because both who keeps certificates in Vault (the store) and who delivers them there
 //! (`hydrant-hook-vault`) need it, together with the keys, chains and PEM of the core. The hook links the library, and
-//! the linker leaves out what the hook never calls: no part of the ACME client reaches its binary but the rules for
-//! waiting, which both share.
+//! the linker leaves out what the hook never calls: of the ACME client only the rules for waiting, the system's roots
+//! and a sentence of errors reach its binary, and nothing of the command line, the resolver or the CSR builder. A crate
+//! of its own would have to take keys, PEM and those rules with it, and save nothing.
 //!
 //! # Theory of operation
 //!
@@ -34,14 +35,13 @@ mod layout;
 mod login;
 mod options;
 mod path;
+mod secret;
 mod tls;
 
 pub use client::{Client, Health, TokenFacts};
 pub use data::Data;
 pub use error::Error;
-pub use kv::{Found, Kv, Metadata, Version, VersionState};
+pub use kv::Kv;
 pub use layout::{Content, Layout, LayoutError, Part};
 pub use options::{Auth, Options, SecretId, Source, Tls};
-
-#[cfg(test)]
-mod tests;
+pub use secret::{Found, Metadata, Version, VersionState};

@@ -139,7 +139,7 @@ fn tokens_of_two_seconds_are_renewed_and_then_taken_anew() {
     let rig = rig_with_faults();
     let vault = Vault::new(&rig);
     let role = vault.approle(ALL, &json!({ "token_ttl": "2s", "token_max_ttl": "4s" }));
-    reads_for(Duration::from_secs(7), approle(&rig, &role));
+    reads_for(Duration::from_secs(7), &approle(&rig, &role));
     let requests = vault.requests();
     let count = |what: &str| requests.iter().filter(|request| *request == what).count();
     assert!(count("POST auth/approle/login 200") >= 2, "{requests:?}");
@@ -152,7 +152,7 @@ fn a_given_token_of_four_seconds_is_renewed() {
     let rig = rig_with_faults();
     let vault = Vault::new(&rig);
     let token = vault.token(ALL, "4s");
-    reads_for(Duration::from_secs(7), client(&rig, &[("VAULT_TOKEN", &token)]));
+    reads_for(Duration::from_secs(7), &client(&rig, &[("VAULT_TOKEN", &token)]));
     let logins = logins(&vault);
     assert_eq!(
         logins[..2],
@@ -269,9 +269,9 @@ fn approle(rig: &Rig, role: &crate::support::AppRole) -> Client {
 }
 
 /// Reads again and again; every read succeeds.
-fn reads_for(time: Duration, client: Client) {
+fn reads_for(time: Duration, client: &Client) {
     run(async {
-        let kv = certificates(&client).await;
+        let kv = certificates(client).await;
         let end = Instant::now() + time;
         while Instant::now() < end {
             assert_eq!(kv.find("none").await.unwrap(), Found::Absent);
