@@ -4,39 +4,39 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use hydrant_hook_dns::Wish;
-use hydrant_hook_dns::delegation::Delegation;
-use hydrant_hook_dns::name;
 use hydrant_hook_protocol::Triple;
 
 use crate::change::{self, Text, Work};
 use crate::client::Client;
 use crate::error::Fault;
+use crate::place::Places;
 use crate::settings::Settings;
-use crate::zone::{Zone, Zones};
+use crate::zone::Zone;
 
-const ZONES_AT_ONCE: usize = 8;
+/// All are the same account's, which allows so many requests a second.
+pub(crate) const ZONES_AT_ONCE: usize = 8;
 
 /// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
 pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
-    let ready = Client::new(settings);
-    let ready = ready.and_then(|client| Ok((client, Delegation::new(settings.follow, settings.nameserver)?)));
-    let (client, delegation) = match ready {
-        Ok(ready) => ready,
-        Err(fault) => return triples.iter().map(|_| Err(fault.clone())).collect(),
+    let ready = async {
+        let client = Client::new(settings)?;
+        let names = triples.iter().map(|triple| triple.identifier.as_str());
+        let places = Places::find(settings, &client, names).await?;
+        Ok((client, places))
     };
-    let record = |triple: &Triple| name::record(&triple.identifier);
-    let targets = delegation.targets(triples.iter().map(record).collect()).await;
-    let known = targets.values().filter_map(|target| target.as_deref().ok());
-    let zones = Zones::of(settings, &client, known).await;
+    let (client, places) = match ready.await {
+        Ok(ready) => ready,
+        Err::<_, Fault>(fault) => return triples.iter().map(|_| Err(fault.clone())).collect(),
+    };
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
-    for (index, triple) in triples.iter().enumerate() {
-        let target = targets[&record(triple)].clone().map_err(Fault::from);
-        match target.and_then(|target| Ok((zones.holding(&target)?, target))) {
+    for (index, Triple { identifier, value, .. }) in triples.iter().enumerate() {
+        match places.of(identifier) {
             Ok((zone, record)) => {
                 let job = jobs.entry(&zone.id).or_insert_with(|| Job { zone, texts: BTreeMap::new() });
-                job.texts.entry(Text { record, value: triple.value.clone() }).or_default().push(index);
+                let text = Text { record: record.to_owned(), value: value.clone() };
+                job.texts.entry(text).or_default().push(index);
             }
             // Where there is no zone, there is nothing to take away.
             Err(Fault::NoZone { .. }) if wish == Wish::Absent => {}

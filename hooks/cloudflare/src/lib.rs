@@ -7,8 +7,10 @@
 //! - [`settings`]: what a person can set
 //! - [`token`]: what must not be seen
 //! - `batch`: all challenges of a call, zone by zone
+//! - `place`: where each record really is
 //! - [`zone`]: which zone holds a record
 //! - [`change`]: a zone's records, as they are wanted
+//! - `values`: which values there are
 //! - `api`: the five requests
 //! - [`client`]: how they are sent, and sent again
 //! - `answer`: what comes back
@@ -20,14 +22,16 @@ mod batch;
 pub mod change;
 pub mod client;
 pub mod error;
+mod place;
 pub mod settings;
 pub mod token;
+mod values;
 pub mod zone;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use hydrant_hook_dns::{Wish, outcome};
+use hydrant_hook_dns::{Wish, listing, outcome};
 use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple};
 
 use crate::settings::Settings;
@@ -39,13 +43,15 @@ use crate::settings::Settings;
 pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
     match call {
         HookCall::Probe => {
-            let operations = [Operation::DeployChallenge, Operation::CleanChallenge];
+            let operations =
+                [Operation::DeployChallenge, Operation::CleanChallenge, Operation::ListChallenges];
             let capabilities = Capabilities::for_operations(operations);
             capabilities.with_challenges(Chaining::Batch).in_parallel().announce()?;
             Ok(ExitCode::SUCCESS)
         }
         HookCall::DeployChallenge(triples) => challenges(Wish::Present, &triples),
         HookCall::CleanChallenge(triples) => challenges(Wish::Absent, &triples),
+        HookCall::ListChallenges(names) => values(&names),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -56,6 +62,10 @@ fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>
     }
     let results = wait_for(async |settings| batch::carry_out(settings, wish, triples).await)?;
     Ok(outcome::report("cloudflare", triples, &results)?)
+}
+
+fn values(names: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    Ok(listing::tell(wait_for(async |settings| values::list(settings, names).await)?)?)
 }
 
 fn wait_for<T>(work: impl AsyncFnOnce(&Settings) -> T) -> Result<T, Box<dyn Error>> {

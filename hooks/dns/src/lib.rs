@@ -5,8 +5,10 @@
 //! - [`delegation`]: where a CNAME leads
 //! - [`pause`]: how long to wait before asking again
 //! - [`outcome`]: what became of each challenge, told as the caller wants to hear it
+//! - [`listing`]: which values there are, likewise
 
 pub mod delegation;
+pub mod listing;
 pub mod name;
 pub mod outcome;
 pub mod pause;
