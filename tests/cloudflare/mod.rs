@@ -2,6 +2,7 @@
 
 mod issuing;
 mod limits;
+mod listing;
 mod records;
 mod tokens;
 mod zones;

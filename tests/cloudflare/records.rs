@@ -1,6 +1,7 @@
 //! What the hook does to records, its own and those of others.
 
-use hydrant_hook_protocol::{TripleOutcome, read_results};
+use hydrant_hook_protocol::TripleOutcome::{Done, Failed};
+use hydrant_hook_protocol::read_results;
 use serde_json::json;
 
 use super::{hook, rig};
@@ -66,7 +67,6 @@ fn one_bad_name_fails_alone() {
     hook(&test, &[&["deploy_challenge"], &triples[..]].concat()).code(0).stderr("");
     let results = read_results(&test.read("results"));
     let outcomes: Vec<_> = results.iter().map(|result| result.outcome).collect();
-    use TripleOutcome::{Done, Failed};
     assert_eq!(outcomes, [Done, Failed, Failed, Done, Done]);
     let message = |index: usize| results[index].message.as_deref().unwrap();
     assert_eq!(

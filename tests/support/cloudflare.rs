@@ -175,7 +175,7 @@ fn say_what_is_checked(rig: &Rig) {
                 "CLOUDFLARE IS CHECKED BY OUR OWN TABLE OF ITS FIVE REQUESTS ALONE: set CLOUDFLARE_OPENAPI to the \
                  path of its OpenAPI description, and run tests/rig/install, to hold them to that as well."
             };
-            writeln!(io::stderr(), "\n{text}").unwrap();
+            io::stderr().write_all(format!("\n{text}\n").as_bytes()).unwrap();
         });
     }
 }

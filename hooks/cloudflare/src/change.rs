@@ -116,7 +116,9 @@ async fn absent(work: &Work<'_>, texts: &[Text]) -> Outcomes {
             match api::batch(work.client, work.zone, &batch).await {
                 Ok(()) => continue,
                 Err(NotDone::Fault(fault)) if fault.is_of_all() => {
-                    group.iter().for_each(|(index, _)| outcomes[*index] = Err(fault.clone()));
+                    for (index, _) in group {
+                        outcomes[*index] = Err(fault.clone());
+                    }
                     continue;
                 }
                 // Another cleaner was quicker with one of them, or there is no batch.

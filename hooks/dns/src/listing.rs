@@ -38,7 +38,7 @@ pub fn failed(names: &BTreeSet<&str>, message: &str) -> Vec<Listed> {
 }
 
 /// The wanted record that a record is, or is one account's label before (draft-ietf-acme-dns-account-label).
-pub fn wanted<'r>(record: &'r str, is_wanted: impl Fn(&str) -> bool) -> Option<&'r str> {
+pub fn wanted(record: &str, is_wanted: impl Fn(&str) -> bool) -> Option<&str> {
     if is_wanted(record) {
         return Some(record);
     }
