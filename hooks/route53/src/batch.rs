@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use hydrant_hook_dns::{Wish, name};
 use hydrant_hook_protocol::Triple;
 
 use crate::account::{Account, Accounts};
 use crate::change::{self, Name, Outcome, Work};
 use crate::error::Fault;
 use crate::place::{self, Zones};
-use crate::records::Wish;
 use crate::settings::Settings;
 use crate::wait;
 use crate::zone::Zone;
@@ -17,7 +17,7 @@ use crate::zone::Zone;
 /// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
 pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
     let accounts = Accounts::of(settings).await;
-    let records = triples.iter().map(|triple| place::record(&triple.identifier)).collect();
+    let records = triples.iter().map(|triple| name::record(&triple.identifier)).collect();
     let targets = place::targets(settings, records).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
     let zones = match Zones::of(settings, &accounts, records).await {
@@ -28,7 +28,7 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for (index, triple) in triples.iter().enumerate() {
-        let target = targets[&place::record(&triple.identifier)].clone();
+        let target = targets[&name::record(&triple.identifier)].clone();
         let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
         match held {
             Ok((zone, target)) => {
