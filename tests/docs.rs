@@ -124,6 +124,9 @@ fn the_readme_lists_every_command_and_every_flag_it_names_exists() {
             let named: BTreeSet<String> =
                 below.split('|').filter(|name| !name.is_empty()).map(str::to_owned).collect();
             assert_eq!(subcommands(&help), named, "{command}");
+            // A flag may be one of the command's, or of those below it.
+            let below = named.iter().map(|name| test.hydrant(&[command, name, "--help"]).code(0).stdout);
+            let help: String = std::iter::once(help.clone()).chain(below).collect();
             for flag in quoted(&row[1]).filter(|text| text.starts_with("--")) {
                 let flag = flag.split(' ').next().unwrap();
                 assert!(help.contains(flag), "{command} has no {flag}");
