@@ -21,3 +21,4 @@ mod route53;
 mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;
+mod vault;

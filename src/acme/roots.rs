@@ -72,6 +72,22 @@ fn system_bundle() -> Option<&'static Path> {
     BUNDLES.into_iter().map(Path::new).find(|path| path.is_file())
 }
 
+/// The roots of this machine, for the HTTP library; `None` leaves the search to it.
+pub(crate) fn system_roots() -> Option<Vec<Certificate>> {
+    let roots: Vec<_> = ders(&fs::read(system_bundle()?).ok()?)
+        // An odd certificate that somebody put there must not keep the good ones from being used.
+        .filter(|der| RootCertStore::empty().add(der.clone()).is_ok())
+        .filter_map(|der| Certificate::from_der(&der).ok())
+        .collect();
+    (!roots.is_empty()).then_some(roots)
+}
+
+/// What is in a bundle. By our own reader: the TLS library's takes the same time for every character, as secrets need it,
+/// which is most of what roots cost.
+fn ders(text: &[u8]) -> impl Iterator<Item = CertificateDer<'static>> {
+    pem::blocks(text).filter_map(|block| block.ok()?.public_der().ok()).map(CertificateDer::from)
+}
+
 /// Asks the configured roots first. A CA of one's own needs no other, and to read the machine's hundreds costs more than
 /// all else that is done for a connection.
 #[derive(Debug)]
@@ -93,10 +109,7 @@ impl Verifier {
     fn system(&self) -> Option<&WebPkiServerVerifier> {
         let read = || {
             let text = fs::read(self.bundle?).ok()?;
-            // Our own reader: the TLS library's takes the same time for every character, as secrets need it, which is
-            // most of what roots cost.
-            let ders = pem::blocks(&text).filter_map(|block| block.ok()?.public_der().ok());
-            verifier(ders.map(CertificateDer::from), &self.provider)
+            verifier(ders(&text), &self.provider)
         };
         self.system.get_or_init(read).as_deref()
     }

@@ -10,6 +10,7 @@ mod rig;
 mod route53;
 mod running;
 mod test;
+mod vault;
 
 pub(crate) use cloudflare::{Cloudflare, Token, cloudflare_hook};
 pub(crate) use faults::Request;
@@ -21,3 +22,4 @@ pub(crate) use rig::Rig;
 pub(crate) use route53::{Route53, route53_hook};
 pub(crate) use running::Running;
 pub(crate) use test::{Test, dehydrated, hydrant, own_hook_config, part, rig_hook};
+pub(crate) use vault::{AppRole, PUSHER, Vault, vault_hook};
