@@ -9,6 +9,7 @@ use super::OnFailure;
 use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
+use super::propagation::Propagation;
 use super::values::ChallengeType;
 use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
@@ -31,6 +32,10 @@ pub struct CertificateSettings {
     pub profile: Option<String>,
     /// How names are proved.
     pub challenge: ChallengeType,
+    /// Who has to see a DNS record before the CA is told to look.
+    pub propagation: Propagation,
+    /// How long to wait for that.
+    pub propagation_timeout: Duration,
     /// The names of the hooks it is given to, of those in `Config::hooks` and in their order.
     pub hooks: Vec<String>,
     /// The common name of the issuer that the chain should end at.
@@ -159,6 +164,8 @@ impl CertificateSettings {
             ca,
             challenge,
             webroot,
+            propagation,
+            propagation_timeout,
             hooks,
             key_type,
             reuse_key,
@@ -174,6 +181,8 @@ impl CertificateSettings {
         replace(&mut self.ca, ca.as_ref().map(|ca| ca.0.clone()));
         replace(&mut self.challenge, challenge.as_ref().map(|challenge| challenge.0.clone()));
         replace(&mut self.webroot, webroot.clone().map(Some));
+        replace(&mut self.propagation, propagation.as_ref().map(|propagation| propagation.0));
+        replace(&mut self.propagation_timeout, propagation_timeout.as_ref().map(|timeout| timeout.0.get()));
         replace(&mut self.key_type, key_type.as_ref().map(|key_type| key_type.0));
         replace(&mut self.reuse_key, reuse_key.as_ref().map(|reuse| reuse.0));
         replace(&mut self.key_rollover, key_rollover.as_ref().map(|rollover| rollover.0));
@@ -198,6 +207,8 @@ impl Default for CertificateSettings {
             must_staple: false,
             profile: None,
             challenge: ChallengeType::http_01(),
+            propagation: Propagation::No,
+            propagation_timeout: Duration::from_mins(5),
             hooks: Vec::new(),
             preferred_chain: None,
             renew_before: None,
