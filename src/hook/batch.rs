@@ -5,6 +5,8 @@
 //! call at a time stay open until its turn comes. The work is one shared future that any of the waiting certificates
 //! drives, so that it goes on when one of them is dropped.
 
+mod verdict;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::{Rc, Weak};
@@ -13,17 +15,17 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared, WeakShared, join_all};
 use hydrant_hook_protocol::{
-    BatchFact, Chaining, HookCall, Operation, TRY_LATER, Triple, TripleOutcome, TripleResult, env,
-    read_results, write_batch,
+    BatchFact, Chaining, HookCall, Operation, Triple, TripleResult, env, read_results, write_batch,
 };
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::{Hook, Turn};
 use super::challenge::triple;
-use super::error::{HookError, NameFailure};
-use super::watch::{Outcome, Status};
+use super::error::HookError;
+use super::watch::Outcome;
 use super::{Answer, Facts};
+use verdict::{Turnout, Verdict, conclude, judge};
 
 /// A batch in which nobody joins for so long closes.
 const QUIET: Duration = Duration::from_millis(200);
@@ -104,18 +106,6 @@ pub(super) enum Joined {
     Failed(HookError),
     /// The batch broke: the certificate is to be served by a call of its own.
     Repeat,
-}
-
-/// What one batch did for one certificate.
-#[derive(Clone, Debug)]
-enum Turnout {
-    Broken(HookError),
-    Repeat,
-    /// The names that failed, and the answers to try again with what the hook said of them. Done when both are empty.
-    Settled {
-        failed: Vec<NameFailure>,
-        later: Vec<(Answer, NameFailure)>,
-    },
 }
 
 /// Where certificates meet for the next batch of one hook and kind.
@@ -284,16 +274,6 @@ struct Item {
     answer: usize,
 }
 
-/// What became of it.
-#[derive(Clone, Debug)]
-enum Verdict {
-    Broken(HookError),
-    Done,
-    Failed(Option<String>),
-    Later(Option<String>),
-    Repeat,
-}
-
 /// Which challenges go into which call: one type of challenge and one CA in each, a zone's names together, few enough
 /// for the arguments of a process.
 fn split(members: &[Member]) -> Vec<Vec<Item>> {
@@ -402,55 +382,4 @@ fn facts(members: &[Member], items: &[Item]) -> Vec<BatchFact> {
         }
     }
     facts.into_iter().map(|(_, fact)| fact).collect()
-}
-
-/// A verdict for each of `count` challenges from how the process ended and what it wrote.
-fn judge(hook: &Hook, kind: Kind, outcome: &Outcome, results: &[TripleResult], count: usize) -> Vec<Verdict> {
-    if outcome.status == Status::Stopped {
-        let error = hook.failed(&kind.call(Vec::new()), outcome.clone());
-        return vec![Verdict::Broken(error); count];
-    }
-    if results.is_empty() && outcome.status == Status::Exited(TRY_LATER.into()) {
-        return vec![Verdict::Later(None); count];
-    }
-    let mut verdicts = vec![Verdict::Repeat; count];
-    for result in results {
-        // The last word about a challenge counts.
-        if let Some(verdict) = verdicts.get_mut(result.index) {
-            let redaction = &hook.shared.context.redaction;
-            let message = result.message.as_deref().map(|message| redaction.apply(message).into_owned());
-            *verdict = match result.outcome {
-                TripleOutcome::Done => Verdict::Done,
-                TripleOutcome::Retry => Verdict::Later(message),
-                TripleOutcome::Failed => Verdict::Failed(message),
-            };
-        }
-    }
-    let complete = !verdicts.iter().any(|verdict| matches!(verdict, Verdict::Repeat));
-    let all_done = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Done));
-    // A hook that says all is done and then ends with an error contradicts itself.
-    if complete && (outcome.status == Status::Exited(0) || !all_done) {
-        return verdicts;
-    }
-    vec![Verdict::Repeat; count]
-}
-
-/// What the verdicts on its challenges mean for a certificate.
-fn conclude(member: Member, verdicts: Vec<Verdict>) -> Turnout {
-    let mut failed = Vec::new();
-    let mut later = Vec::new();
-    let mut repeat = false;
-    for (answer, verdict) in member.answers.into_iter().zip(verdicts) {
-        let identifier = answer.identifier.clone();
-        match verdict {
-            Verdict::Broken(error) => return Turnout::Broken(error),
-            Verdict::Done => {}
-            Verdict::Failed(message) => failed.push(NameFailure { identifier, message, later: false }),
-            Verdict::Later(message) => {
-                later.push((answer, NameFailure { identifier, message, later: true }));
-            }
-            Verdict::Repeat => repeat = true,
-        }
-    }
-    if repeat { Turnout::Repeat } else { Turnout::Settled { failed, later } }
 }

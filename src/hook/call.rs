@@ -1,17 +1,13 @@
 //! One hook: its turn, its retries, and what its exit code means.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, TRY_LATER, Triple, env};
-use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::batch::{Coming, Gathering};
@@ -20,81 +16,15 @@ use super::error::HookError;
 use super::lines::{Lines, Output, Piece, Stream};
 use super::process::{Order, Sink, Stdin};
 use super::program::Program;
+use super::shared::Shared;
 use super::stop::Stop;
 use super::watch::{self, Outcome, Status};
-use super::{Facts, HookContext, HookLine, HookSettings, LineSink, Sequence};
+use super::{Facts, HookLine, HookSettings, Sequence};
 use crate::identifier::CertName;
 
-/// How many hook processes run at once, of all hooks together.
-const AT_ONCE: usize = 16;
 /// The pause before the first retry; each one after it is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
-/// What all hooks of a run share.
-pub(super) struct Shared {
-    pub(super) context: HookContext,
-    lines: LineSink,
-    slots: Semaphore,
-    /// Whether a person can answer prompts.
-    terminal: bool,
-    scratch: OnceCell<TempDir>,
-    scratch_files: Cell<u64>,
-    /// In a strict sequence: what was exported for certificates so far.
-    exported: RefCell<BTreeMap<&'static str, String>>,
-}
-
-impl Shared {
-    pub(super) fn new(context: HookContext, lines: LineSink) -> Self {
-        Self {
-            context,
-            lines,
-            slots: Semaphore::new(AT_ONCE),
-            terminal: io::stdin().is_terminal(),
-            scratch: OnceCell::new(),
-            scratch_files: Cell::new(0),
-            exported: RefCell::default(),
-        }
-    }
-
-    /// What dehydrated has exported when it makes this call: variables of a certificate are set one after the other, its
-    /// names only when it begins to be issued, and stay set for the calls after it.
-    fn exported(&self, call: &HookCall, facts: Option<&Facts<'_>>) -> Vec<(&'static str, String)> {
-        let mut exported = self.exported.borrow_mut();
-        let is_set = |name: &str| match call {
-            _ if self.context.only_names => [environment::ALTNAMES, environment::WELLKNOWN].contains(&name),
-            // What an earlier line has exported has this line's value already.
-            HookCall::Probe => {
-                [environment::ALIAS, environment::WELLKNOWN].contains(&name)
-                    || (name != environment::ALTNAMES && exported.contains_key(name))
-            }
-            HookCall::GenerateCsr { .. } | HookCall::UnchangedCert { .. } => name != environment::ALTNAMES,
-            _ => true,
-        };
-        let set: BTreeMap<_, _> = facts.into_iter().flat_map(environment::exports).collect();
-        let mut seen = exported.clone();
-        seen.extend(set.into_iter().filter(|(name, _)| is_set(name)));
-        exported.clone_from(&seen);
-        if !self.context.names_stay {
-            exported.remove(environment::ALTNAMES);
-        }
-        seen.into_iter().collect()
-    }
-
-    /// A path for a new file in a directory that only this user can read. Gone with the run.
-    pub(super) fn scratch_file(&self, kind: &str) -> io::Result<PathBuf> {
-        let directory = if let Some(directory) = self.scratch.get() {
-            directory
-        } else {
-            let private = std::fs::Permissions::from_mode(0o700);
-            let new = tempfile::Builder::new().prefix("hydrant-").permissions(private).tempdir()?;
-            self.scratch.get_or_init(|| new)
-        };
-        let number = self.scratch_files.get();
-        self.scratch_files.set(number + 1);
-        Ok(directory.path().join(format!("{kind}-{number}")))
-    }
-}
 
 /// One hook that was found.
 pub(super) struct Hook {
@@ -373,52 +303,4 @@ fn record_name(call: &HookCall, facts: Option<&Facts<'_>>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hook::testing::Scripts;
-
-    fn order(terminal: bool, sequence: Sequence, stopped: bool, call: &HookCall) -> Order {
-        let (handle, stop) = Stop::new();
-        if stopped {
-            handle.stop();
-        }
-        let mut context = HookContext::new("https://ca.example/directory", stop);
-        context.sequence = sequence;
-        let shared = Rc::new(Shared { terminal, ..Shared::new(context, Rc::new(|_| {})) });
-        let scripts = Scripts::new();
-        let settings = HookSettings {
-            name: "hook".into(),
-            command: scripts.write("hook", "#!/bin/sh\n"),
-            operations: None,
-            env: BTreeMap::new(),
-            pass_env: Vec::new(),
-            env_only: None,
-            timeout: Duration::from_mins(1),
-            retries: 0,
-            chain: None,
-        };
-        Hook::find(settings, &shared).unwrap().order(call, None, &[])
-    }
-
-    #[test]
-    fn in_a_strict_sequence_a_hook_shares_hydrants_input_and_output() {
-        let order = |terminal, stopped, call| {
-            let order = order(terminal, Sequence::Strict, stopped, &call);
-            (order.stdin, order.stdout, order.stderr, order.own_group)
-        };
-        let clean = || HookCall::CleanChallenge(Vec::new());
-        assert_eq!(order(false, false, clean()), (Stdin::Inherit, Sink::Inherit, Sink::Inherit, true));
-        assert_eq!(order(true, false, clean()), (Stdin::Inherit, Sink::Inherit, Sink::Inherit, false));
-        // After Ctrl-C what cleans up is out of its reach.
-        assert_eq!(order(true, true, clean()), (Stdin::Null, Sink::Inherit, Sink::Inherit, true));
-        let probe = order(true, false, HookCall::Probe);
-        assert_eq!(probe, (Stdin::Inherit, Sink::Capture, Sink::Inherit, false));
-    }
-
-    #[test]
-    fn where_certificates_overlap_a_hook_reads_nothing_and_its_lines_are_passed_on() {
-        let order = order(true, Sequence::Overlapping, false, &HookCall::StartupHook);
-        let seen = (order.stdin, order.stdout, order.stderr, order.own_group);
-        assert_eq!(seen, (Stdin::Null, Sink::Lines, Sink::Lines, true));
-    }
-}
+mod tests;

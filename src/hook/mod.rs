@@ -6,6 +6,7 @@
 //! - [`Hooks`]: all hooks of a run, asked for one operation of one certificate;
 //! - `call`: one hook: its turn, its retries, what its exit code means;
 //! - `challenge`, `batch`: how many challenges go into one call, and what becomes of each;
+//! - `deliver`: the operations that are given the files of a certificate;
 //! - `settings`, `environment`: what a hook is told, what it sees;
 //! - `program`, `process`, `watch`, `lines`: where it is found, how it starts, how it ends, what it prints.
 //!
@@ -37,6 +38,7 @@
 mod batch;
 mod call;
 mod challenge;
+mod deliver;
 mod environment;
 mod error;
 mod flatten;
@@ -45,6 +47,7 @@ mod process;
 mod program;
 mod redact;
 mod settings;
+mod shared;
 mod stop;
 #[cfg(test)]
 mod testing;
@@ -61,7 +64,7 @@ use hydrant_hook_protocol::{HookCall, env};
 use serde_json::Value;
 
 pub use batch::Approach;
-use call::{Hook, Shared};
+use call::Hook;
 pub use error::{HookError, NameFailure};
 pub use lines::Stream;
 pub(crate) use process::{Session, output, replace_us};
@@ -71,6 +74,7 @@ pub use settings::{
     Answer, CertificateFiles, Delivered, Facts, HookContext, HookLine, HookSettings, LineSink,
     RequestFailure, Sequence,
 };
+use shared::Shared;
 pub use stop::{Stop, StopHandle};
 pub use trial::{Trial, Trials};
 pub use watch::Status;
@@ -299,90 +303,6 @@ impl Hooks {
         HookError::all(failures)
     }
 
-    /// `sync_cert`: new files are on disk, the links still show the old ones.
-    ///
-    /// # Errors
-    /// The first failure.
-    pub async fn sync_cert(&self, facts: &Facts<'_>, files: &CertificateFiles<'_>) -> Result<(), HookError> {
-        let path = |path: &Path| path.display().to_string();
-        let call = HookCall::SyncCert {
-            key: path(files.key),
-            cert: path(files.cert),
-            fullchain: path(files.fullchain),
-            chain: path(files.chain),
-            csr: path(files.csr),
-        };
-        for hook in self.hooks_of(Operation::SyncCert, Some(facts)) {
-            hook.call(&call, Some(facts), &[]).await?;
-        }
-        Ok(())
-    }
-
-    /// `deploy_cert` to one destination. `timestamp` is that of the certificate's files.
-    ///
-    /// # Errors
-    /// When the hook fails, or no hook of that name wants deliveries.
-    pub async fn deploy_cert(
-        &self,
-        destination: &str,
-        facts: &Facts<'_>,
-        files: &CertificateFiles<'_>,
-        timestamp: u64,
-    ) -> Result<Delivered, HookError> {
-        let path = |path: &Path| path.display().to_string();
-        let call = HookCall::DeployCert {
-            domain: facts.primary(),
-            key: path(files.key),
-            cert: path(files.cert),
-            fullchain: path(files.fullchain),
-            chain: path(files.chain),
-            timestamp,
-        };
-        let hook = self.destination(destination, Operation::DeployCert)?;
-        hook.call(&call, Some(facts), &[]).await?;
-        Ok(Delivered { verified: hook.announced().is_some_and(|said| said.verifies_delivery) })
-    }
-
-    /// `deploy_ocsp` to one destination. `ocsp` is the path in use, `timestamp` that of the response's file.
-    ///
-    /// # Errors
-    /// When the hook fails, or no hook of that name wants responses.
-    pub async fn deploy_ocsp(
-        &self,
-        destination: &str,
-        facts: &Facts<'_>,
-        ocsp: &Path,
-        timestamp: u64,
-    ) -> Result<(), HookError> {
-        let call =
-            HookCall::DeployOcsp { domain: facts.primary(), ocsp: ocsp.display().to_string(), timestamp };
-        self.destination(destination, Operation::DeployOcsp)?.call(&call, Some(facts), &[]).await?;
-        Ok(())
-    }
-
-    /// `unchanged_cert` to one destination; nothing when that hook does not want it.
-    ///
-    /// # Errors
-    /// When the hook fails.
-    pub async fn unchanged_cert(
-        &self,
-        destination: &str,
-        facts: &Facts<'_>,
-        files: &CertificateFiles<'_>,
-    ) -> Result<(), HookError> {
-        let Ok(hook) = self.destination(destination, Operation::UnchangedCert) else { return Ok(()) };
-        let path = |path: &Path| path.display().to_string();
-        let call = HookCall::UnchangedCert {
-            domain: facts.primary(),
-            key: path(files.key),
-            cert: path(files.cert),
-            fullchain: path(files.fullchain),
-            chain: path(files.chain),
-        };
-        hook.call(&call, Some(facts), &[]).await?;
-        Ok(())
-    }
-
     /// `request_failure`: the CA answered with an error. `method` is `get`, `head` or `post`.
     ///
     /// # Errors
@@ -418,11 +338,6 @@ impl Hooks {
     ) -> impl Iterator<Item = &'h Rc<Hook>> {
         let given = move |hook: &Hook| facts.is_none_or(|facts| facts.uses(hook.name()));
         self.hooks.iter().filter(move |hook| hook.wants(operation) && given(hook))
-    }
-
-    fn destination(&self, name: &str, operation: Operation) -> Result<&Rc<Hook>, HookError> {
-        let hook = self.hooks_of(operation, None).find(|hook| hook.name() == name);
-        hook.ok_or_else(|| HookError::NoSuchHook { hook: name.to_owned(), operation })
     }
 }
 

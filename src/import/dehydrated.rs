@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::document::Document;
+use super::origin::{OF_THE_SHELL, ORIGINS};
 use crate::config::account::HmacKey;
 use crate::config::certificate::CertificateSettings;
 use crate::config::dehydrated::{Installation, PerCertificate, Variables};
@@ -373,37 +374,3 @@ impl Writer<'_> {
 fn limited(timeout: Duration) -> Option<Text<Humane>> {
     Some(timeout).filter(|timeout| *timeout < Duration::from_hours(24)).and_then(Humane::new).map(Text)
 }
-
-/// The settings and the variables they come from.
-const ORIGINS: [(&str, &[&str]); 28] = [
-    ("ca", &["CA"]),
-    ("staging", &["CA"]),
-    ("ca_roots", &["CURL_OPTS"]),
-    ("ca_roots_only", &["CURL_OPTS"]),
-    ("insecure", &["CURL_OPTS"]),
-    ("contacts", &["CONTACT_EMAIL"]),
-    ("external_account", &["EAB_KID", "EAB_HMAC_KEY"]),
-    ("account_key_type", &["ACCOUNT_KEY_ALGO", "ACCOUNT_KEYSIZE"]),
-    ("base_dir", &["BASEDIR"]),
-    ("domains", &["DOMAINS_TXT"]),
-    ("certs_dir", &["CERTDIR"]),
-    ("accounts_dir", &["ACCOUNTDIR"]),
-    ("alpn_dir", &["ALPNCERTDIR"]),
-    ("challenge", &["CHALLENGETYPE"]),
-    ("webroot", &["WELLKNOWN"]),
-    ("hooks", &["HOOK", "HOOK_CHAIN"]),
-    ("key_type", &["KEY_ALGO", "KEYSIZE"]),
-    ("reuse_key", &["PRIVATE_KEY_RENEW"]),
-    ("key_rollover", &["PRIVATE_KEY_ROLLOVER"]),
-    ("must_staple", &["OCSP_MUST_STAPLE"]),
-    ("profile", &["ACME_PROFILE"]),
-    ("preferred_chain", &["PREFERRED_CHAIN"]),
-    ("renew_before", &["RENEW_DAYS"]),
-    ("order_timeout", &["ORDER_TIMEOUT"]),
-    ("validation_timeout", &["VALIDATION_TIMEOUT"]),
-    ("ip_version", &["IP_VERSION", "CURL_OPTS"]),
-    ("proxy", &["CURL_OPTS"]),
-    ("auto_cleanup", &["AUTO_CLEANUP", "AUTO_CLEANUP_DELETE"]),
-];
-
-const OF_THE_SHELL: [&str; 5] = ["_", "BASHPID", "OLDPWD", "PWD", "SHLVL"];

@@ -2,3 +2,4 @@
 
 pub mod dehydrated;
 mod document;
+mod origin;

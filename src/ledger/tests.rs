@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::Secret;
 
 const NOW: i64 = 1_700_000_000;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::*;
+use crate::hook::{Chaining, Operation};
+use crate::key::KeyType;
 
 fn error<T: Setting + fmt::Debug>(text: &str) -> String {
     T::read(text).unwrap_err().to_string()
