@@ -8,6 +8,7 @@ mod commands;
 mod concurrency;
 mod crash;
 mod dehydrated;
+mod dns;
 mod docs;
 mod durability;
 mod hook_contract;

@@ -9,7 +9,7 @@ use super::OnFailure;
 use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
-use super::propagation::Propagation;
+use super::propagation::{PROPAGATION_TIMEOUT, Propagation};
 use super::values::ChallengeType;
 use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
@@ -208,7 +208,7 @@ impl Default for CertificateSettings {
             profile: None,
             challenge: ChallengeType::http_01(),
             propagation: Propagation::No,
-            propagation_timeout: Duration::from_mins(5),
+            propagation_timeout: PROPAGATION_TIMEOUT,
             hooks: Vec::new(),
             preferred_chain: None,
             renew_before: None,

@@ -72,7 +72,9 @@ pub struct Settings {
     /// Where hydrant remembers what it owes. Default: `.hydrant` in `base_dir`.
     pub state_dir: Option<PathBuf>,
 
-    /// How names are proved: `http-01`, `dns-01`, or `tls-alpn-01`. Default: `http-01`.
+    /// How names are proved: `http-01`, `dns-01`, or `tls-alpn-01`; where the CA has them, `dns-account-01`, whose records
+    /// belong to one account, or `dns-persist-01`, by a record that stands for good (`hydrant dns persist` prints it) and
+    /// by `dns-01` for names that have none yet. Default: `http-01`.
     pub challenge: Option<Text<ChallengeType>>,
     /// The directory a web server hands out as `/.well-known/acme-challenge/`; dehydrated's `WELLKNOWN`.
     pub webroot: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! Whether and how it is waited until records are visible in DNS.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
@@ -17,6 +18,9 @@ pub enum Propagation {
     /// All of these.
     By(Witnesses),
 }
+
+/// How long it is waited for that, if nobody says otherwise.
+pub const PROPAGATION_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// A resolver: an address, with a port if it is not 53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

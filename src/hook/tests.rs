@@ -97,6 +97,7 @@ impl Certificate {
             token: "token".into(),
             value: "value".into(),
             wildcard: false,
+            record: None,
         });
         Self { name: format!("c{number}").parse().unwrap(), answers: answers.collect(), names }
     }

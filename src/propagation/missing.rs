@@ -26,13 +26,13 @@ impl NotVisible {
     /// What to do about it, a line each.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
-        let is_unknown = |missing: &Missing| matches!(missing.servers, Servers::Unknown(_));
+        let is_unknown = |missing: &Missing| !matches!(missing.servers, Servers::Seen(_));
         let is_silent = |missing: &Missing| match &missing.servers {
             Servers::Seen(seen) => seen.iter().all(|seen| !seen.is_lacking()),
             _ => false,
         };
         if self.missing.iter().any(is_unknown) {
-            return vec!["name servers that can be asked from here with `resolvers:`".to_owned()];
+            return vec!["name resolvers that can be asked from here with `resolvers:`".to_owned()];
         }
         if self.missing.iter().any(is_silent) {
             return vec![
@@ -83,7 +83,7 @@ impl fmt::Display for Missing {
             write!(f, " (by CNAME `{behind}`)")?;
         }
         match &self.servers {
-            Servers::NotAsked => f.write_str(" got no answer"),
+            Servers::NotAsked => f.write_str(": nobody answered"),
             Servers::Unknown(error) => write!(f, ": {error}"),
             Servers::Seen(seen) => {
                 let lacking = seen.iter().filter(|seen| !seen.has_it());
@@ -190,7 +190,11 @@ impl fmt::Display for Seen {
             }
             State::Silent(silent) => {
                 let Some(Silence { address, error }) = silent.first() else {
-                    return write!(f, "is unknown at `{}`, which has no address", self.server.as_deref().unwrap_or("-"));
+                    return write!(
+                        f,
+                        "is unknown at `{}`, which has no address",
+                        self.server.as_deref().unwrap_or("-")
+                    );
                 };
                 f.write_str("is unknown at ")?;
                 place(f, address)?;

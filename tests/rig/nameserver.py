@@ -49,6 +49,7 @@ remote:
     address: {primary}@{port}
 zone:
   - domain: example
+    file: "{directory}/{name}/example.zone"
     master: primary
 """
 
@@ -57,6 +58,8 @@ ZONE = """\
 @ 60 NS ns
 ns 60 A {address}
 """
+
+KEY_FILE = f'key "{KEY_NAME}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n'
 
 SECOND = """\
 @ 60 NS ns2
@@ -68,10 +71,16 @@ def start(directory, address, secondary):
     """Starts it with the zone `example`, with a secondary if that has an address; returns the processes."""
     zone = ZONE.format(address=address) + (SECOND.format(address=secondary) if secondary else "")
     (directory / "example.zone").write_text(zone)
+    key_file(directory).write_text(KEY_FILE)
     servers = [knot(directory, "nameserver", PRIMARY, address=address, key=KEY_NAME, secret=SECRET)]
     if secondary:
         servers.append(knot(directory, "secondary", SECONDARY, address=secondary, primary=address))
     return servers
+
+
+def key_file(directory):
+    """The key as nsupdate reads it."""
+    return directory / "tsig.key"
 
 
 def knot(directory, name, config, **settings):

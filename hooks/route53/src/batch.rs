@@ -16,10 +16,16 @@ use crate::zone::{self, Zone, normalized};
 
 const LOOKUPS_AT_ONCE: usize = 32;
 
-/// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
-pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
+/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the order of the triples.
+pub(crate) async fn carry_out(
+    settings: &Settings,
+    wish: Wish,
+    triples: &[Triple],
+    records: &[String],
+) -> Vec<Result<(), Fault>> {
     let accounts = Accounts::of(settings).await;
-    let targets = targets(settings, triples).await;
+    let asked: Vec<String> = records.iter().map(|record| normalized(record)).collect();
+    let targets = targets(settings, &asked).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
     let zones = match Zones::of(settings, &accounts, records).await {
         Ok(zones) => zones,
@@ -28,8 +34,8 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: Vec<Job<'_>> = Vec::new();
-    for (index, triple) in triples.iter().enumerate() {
-        let target = targets[&record(triple)].clone();
+    for (index, record) in asked.iter().enumerate() {
+        let target = targets[record].clone();
         let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
         match held {
             Ok((zone, target)) => {
@@ -104,15 +110,9 @@ impl Job<'_> {
     }
 }
 
-/// RFC 8555 §8.4: the value stands at `_acme-challenge` before the name, without the `*.` of a wildcard.
-fn record(triple: &Triple) -> String {
-    let name = normalized(&triple.identifier);
-    format!("_acme-challenge.{}", name.strip_prefix("*.").unwrap_or(&name))
-}
-
 /// Where each record is really written.
-async fn targets(settings: &Settings, triples: &[Triple]) -> BTreeMap<String, Result<String, Fault>> {
-    let records: BTreeSet<_> = triples.iter().map(record).collect();
+async fn targets(settings: &Settings, asked: &[String]) -> BTreeMap<String, Result<String, Fault>> {
+    let records: BTreeSet<_> = asked.iter().cloned().collect();
     let delegation = match Delegation::of(settings) {
         Ok(delegation) => delegation,
         Err(fault) => return records.into_iter().map(|record| (record, Err(fault.clone()))).collect(),

@@ -51,6 +51,7 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
             let mut capabilities =
                 Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
             capabilities.visible_on_return = true;
+            capabilities.record_names = true;
             capabilities.announce()?;
             Ok(ExitCode::SUCCESS)
         }
@@ -63,12 +64,14 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
 fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
     // Under dehydrated with http-01 the hook is told of challenges that are not its own.
     let other = [facts::CHALLENGE, "CHALLENGETYPE"].into_iter().find_map(|name| std::env::var(name).ok());
-    if let Some(other) = other.filter(|challenge| challenge != "dns-01") {
-        return Err(format!("it answers dns-01 challenges, not {other}").into());
+    let is_other = |challenge: &String| !matches!(challenge.as_str(), "dns-01" | "dns-account-01");
+    if let Some(other) = other.filter(is_other) {
+        return Err(format!("it answers dns-01 and dns-account-01 challenges, not {other}").into());
     }
+    let records = hydrant_hook_protocol::record_names(triples)?;
     let settings = Settings::from_env().map_err(|fault| fault.line())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    report(triples, &runtime.block_on(batch::carry_out(&settings, wish, triples)))
+    report(triples, &runtime.block_on(batch::carry_out(&settings, wish, triples, &records)))
 }
 
 /// Says what became of each challenge, where the caller takes that; else the worst of it is the exit code.

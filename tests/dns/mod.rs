@@ -1,0 +1,5 @@
+//! Names that are proved by records in real name servers.
+
+mod account;
+mod propagation;
+mod rfc2136;
