@@ -61,9 +61,18 @@ impl<'r> Route53<'r> {
     /// Sets a record, with a TTL of 300.
     #[track_caller]
     pub(crate) fn set(&self, zone: &str, name: &str, kind: &str, values: &[&str]) {
-        let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
-        let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
-        let changes = json!({ "Changes": [{ "Action": "UPSERT", "ResourceRecordSet": set }] });
+        self.set_all(zone, &[(name, kind, values)]);
+    }
+
+    /// Sets many records.
+    #[track_caller]
+    pub(crate) fn set_all(&self, zone: &str, sets: &[(&str, &str, &[&str])]) {
+        let change = |(name, kind, values): &(&str, &str, &[&str])| {
+            let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
+            let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
+            json!({ "Action": "UPSERT", "ResourceRecordSet": set })
+        };
+        let changes = json!({ "Changes": sets.iter().map(change).collect::<Vec<_>>() });
         let arguments = json!({ "HostedZoneId": zone, "ChangeBatch": changes });
         self.aws(&json!([["route53", "change_resource_record_sets", arguments]]));
     }

@@ -1,22 +1,21 @@
 //! One call of the hook: challenges in, an outcome for each of them out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use hydrant_hook_protocol::Triple;
 
 use crate::account::{Account, Accounts};
 use crate::change::{self, Name, Outcome, Work};
-use crate::delegation::Delegation;
 use crate::error::Fault;
+use crate::place::{self, Zones};
 use crate::records::Wish;
 use crate::settings::Settings;
 use crate::wait;
-use crate::zone::{self, Zone, normalized};
+use crate::zone::{Zone, normalized};
 
-const LOOKUPS_AT_ONCE: usize = 32;
-
-/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the order of the triples.
+/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the
+/// order of the triples.
 pub(crate) async fn carry_out(
     settings: &Settings,
     wish: Wish,
@@ -25,7 +24,7 @@ pub(crate) async fn carry_out(
 ) -> Vec<Result<(), Fault>> {
     let accounts = Accounts::of(settings).await;
     let asked: Vec<String> = records.iter().map(|record| normalized(record)).collect();
-    let targets = targets(settings, &asked).await;
+    let targets = place::targets(settings, asked.iter().cloned().collect()).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
     let zones = match Zones::of(settings, &accounts, records).await {
         Ok(zones) => zones,
@@ -107,57 +106,5 @@ impl Job<'_> {
         };
         let names: Vec<_> = self.names.iter().map(name).collect();
         change::settle(&work, &names).await
-    }
-}
-
-/// Where each record is really written.
-async fn targets(settings: &Settings, asked: &[String]) -> BTreeMap<String, Result<String, Fault>> {
-    let records: BTreeSet<_> = asked.iter().cloned().collect();
-    let delegation = match Delegation::of(settings) {
-        Ok(delegation) => delegation,
-        Err(fault) => return records.into_iter().map(|record| (record, Err(fault.clone()))).collect(),
-    };
-    let followed = stream::iter(records).map(async |record| {
-        let target = delegation.target(&record).await;
-        (record, target)
-    });
-    followed.buffered(LOOKUPS_AT_ONCE).collect().await
-}
-
-/// The zones that records may be in.
-struct Zones {
-    /// Those that a person named. A record in one of them goes there, whatever else there is.
-    named: Vec<Zone>,
-    /// Those of the account, looked for only where records are in none of the former.
-    listed: Result<Vec<Zone>, Fault>,
-}
-
-impl Zones {
-    async fn of<'r>(
-        settings: &Settings,
-        accounts: &Accounts,
-        mut records: impl Iterator<Item = &'r String>,
-    ) -> Result<Self, Fault> {
-        let mut zones = Self { named: zone::named(&settings.zones), listed: Ok(Vec::new()) };
-        if let Some(id) = &settings.only_zone {
-            zones.named = vec![Zone { name: String::new(), id: id.clone(), is_named: true, role: None }];
-            return Ok(zones);
-        }
-        for entry in settings.zones.iter().filter(|entry| entry.id.is_none()) {
-            let account = accounts.with(entry.role.as_ref());
-            let own = zone::list(account).await?.into_iter().filter(|zone| zone.name == entry.name);
-            zones.named.extend(own.map(|zone| Zone { is_named: true, ..zone }));
-        }
-        if records.any(|record| matches!(zone::holding(record, &zones.named), Err(Fault::NoZone { .. }))) {
-            zones.listed = zone::list(accounts.with(None)).await;
-        }
-        Ok(zones)
-    }
-
-    fn holding(&self, record: &str) -> Result<&Zone, Fault> {
-        match zone::holding(record, &self.named) {
-            Err(Fault::NoZone { .. }) => zone::holding(record, self.listed.as_ref().map_err(Clone::clone)?),
-            held => held,
-        }
     }
 }

@@ -7,8 +7,10 @@
 //! - [`account`]: clients of the API, with roles
 //! - [`delegation`]: where a CNAME leads
 //! - [`zone`]: which zone holds a record
+//! - `place`: both for all records of a call
 //! - [`records`]: which changes turn what is there into what is wanted
 //! - [`change`]: a zone's changes, done whoever else is at work
+//! - `listing`: which values there are
 //! - [`wait`]: until they are on all name servers
 //! - [`pace`]: how fast an account may be asked
 //! - [`error`]: what can go wrong
@@ -20,7 +22,9 @@ mod batch;
 pub mod change;
 pub mod delegation;
 pub mod error;
+mod listing;
 pub mod pace;
+mod place;
 pub mod records;
 mod refusal;
 pub mod settings;
@@ -33,7 +37,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use hydrant_hook_protocol::{
-    Capabilities, Chaining, HookCall, Operation, Results, TRY_LATER, Triple, env as facts,
+    Capabilities, Chaining, HookCall, Listed, Listing, NotListed, Operation, Results, TRY_LATER, Triple,
+    env as facts, record_names,
 };
 
 use crate::error::Fault;
@@ -47,7 +52,8 @@ use crate::settings::Settings;
 pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
     match call {
         HookCall::Probe => {
-            let operations = [Operation::DeployChallenge, Operation::CleanChallenge];
+            let operations =
+                [Operation::DeployChallenge, Operation::CleanChallenge, Operation::ListChallenges];
             let mut capabilities =
                 Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
             capabilities.visible_on_return = true;
@@ -57,6 +63,7 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
         }
         HookCall::DeployChallenge(triples) => challenges(Wish::Present, &triples),
         HookCall::CleanChallenge(triples) => challenges(Wish::Absent, &triples),
+        HookCall::ListChallenges(names) => values(&names),
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -68,10 +75,32 @@ fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>
     if let Some(other) = other.filter(is_other) {
         return Err(format!("it answers dns-01 and dns-account-01 challenges, not {other}").into());
     }
-    let records = hydrant_hook_protocol::record_names(triples)?;
+    let records = record_names(triples)?;
+    report(triples, &wait_for(async |settings| batch::carry_out(settings, wish, triples, &records).await)?)
+}
+
+/// Writes which values there are.
+fn values(names: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let mut told = Listing::from_env()?;
+    let mut is_failed = false;
+    for line in wait_for(async |settings| listing::list(settings, names).await)? {
+        match line {
+            Listed::Value(value) => told.value(value)?,
+            Listed::Failed(NotListed { name, message }) => {
+                is_failed = true;
+                told.failed(name, message)?;
+            }
+        }
+    }
+    // With a file hydrant says which names failed.
+    let is_told = std::env::var_os(facts::RESULTS).is_some();
+    Ok(if is_failed && !is_told { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn wait_for<T>(work: impl AsyncFnOnce(&Settings) -> T) -> Result<T, Box<dyn Error>> {
     let settings = Settings::from_env().map_err(|fault| fault.line())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    report(triples, &runtime.block_on(batch::carry_out(&settings, wish, triples, &records)))
+    Ok(runtime.block_on(work(&settings)))
 }
 
 /// Says what became of each challenge, where the caller takes that; else the worst of it is the exit code.
