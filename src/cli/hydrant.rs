@@ -13,8 +13,8 @@ use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::key::KeyType;
 pub use subcommand::{
-    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import, ImportDehydrated,
-    Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr, Status,
+    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import,
+    ImportDehydrated, Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr, Status,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates

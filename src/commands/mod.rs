@@ -24,6 +24,7 @@ use std::rc::Rc;
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
+use crate::config::duration::Humane;
 use crate::config::{DomainsSource, Format, Resolved};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};

@@ -74,9 +74,7 @@ async fn records(gathered: &Gathered, options: &PersistOptions) -> Result<Vec<Re
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let mut records = Vec::new();
     for (ca, names) in wanted(gathered, options) {
-        let account = authorities.existing(&ca).await.map_err(|error| {
-            error.to_error().hint("`hydrant account register` makes one; the records name it")
-        })?;
+        let account = authorities.existing(&ca).await.map_err(|error| error.to_error())?;
         let issuers = account.client().directory().meta.caa_identities.clone();
         if issuers.is_empty() {
             return Err(Error::failed(NoIssuer { ca: ca.directory.to_string() }));
