@@ -12,6 +12,7 @@ mod dns;
 mod docs;
 mod durability;
 mod hook_contract;
+mod hook_examples;
 mod hook_faults;
 mod hook_test;
 mod house;

@@ -11,6 +11,7 @@ use super::file::Overrides;
 use super::pattern::Pattern;
 use super::propagation::{PROPAGATION_TIMEOUT, Propagation};
 use super::values::ChallengeType;
+use crate::acme::persist;
 use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
 use crate::key::KeyType;
@@ -153,6 +154,8 @@ impl CertificateSettings {
             "http-01" => by_hook || self.webroot.is_some() || self.http_listen.is_some(),
             // Files for a TLS server to find are always written.
             "tls-alpn-01" => true,
+            // A record that stands for good needs nobody.
+            persist::TYPE => true,
             _ => by_hook,
         }
     }

@@ -94,9 +94,14 @@ pub(super) fn records<'a>(
 ) -> Vec<(&'static str, String)> {
     let names: Option<Vec<String>> =
         answers.into_iter().map(|answer| answer.record_name(challenge)).collect();
-    match names.as_deref() {
-        None | Some([]) => Vec::new(),
-        Some([name]) => vec![(env::RECORD_NAME, name.clone()), (env::RECORD_NAMES, name.clone())],
-        Some(names) => vec![(env::RECORD_NAMES, names.join(" "))],
+    named(&names.unwrap_or_default())
+}
+
+/// The variables for these names.
+pub(super) fn named(records: &[String]) -> Vec<(&'static str, String)> {
+    match records {
+        [] => Vec::new(),
+        [name] => vec![(env::RECORD_NAME, name.clone()), (env::RECORD_NAMES, name.clone())],
+        names => vec![(env::RECORD_NAMES, names.join(" "))],
     }
 }

@@ -39,6 +39,15 @@ fn the_real_dehydrated_proves_names_with_the_same_hook_chained_or_not() {
 }
 
 #[test]
+fn the_hook_passes_the_test_of_hooks() {
+    let rig = Nameserver::alone();
+    let test = Nameserver::of(&rig).test(LIST, "challenge: dns-01");
+    let tested = test.hydrant(&["hook", "test", NSUPDATE_HOOK, "--domain", "a.example", "--chain"]).code(0);
+    assert!(!tested.stdout.contains("FAILED"), "{}", tested.stdout);
+    assert!(rig.challenges("a.example").is_empty());
+}
+
+#[test]
 fn an_update_that_the_server_refuses_fails_the_certificate() {
     let rig = Nameserver::alone();
     let test = Nameserver::of(&rig).test("a.example\n", "challenge: dns-01");
