@@ -194,7 +194,9 @@ fn the_page_on_hooks_has_every_announcement_and_every_variable() {
     let test = Test::new();
     let lines: Vec<&str> = blocks(HOOKS, "sh").iter().flat_map(|block| block.lines()).collect();
     assert_eq!(lines.len(), 3);
-    lines.iter().for_each(|line| can_be_typed(&test, line));
+    for line in lines {
+        can_be_typed(&test, line);
+    }
     let results: String = blocks(HOOKS, "json").concat();
     assert_eq!(hydrant_hook_protocol::read_results(&results).len(), 3);
 }

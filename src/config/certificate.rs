@@ -152,10 +152,8 @@ impl CertificateSettings {
         let by_hook = chosen.any(answers);
         match self.challenge.as_str() {
             "http-01" => by_hook || self.webroot.is_some() || self.http_listen.is_some(),
-            // Files for a TLS server to find are always written.
-            "tls-alpn-01" => true,
-            // A record that stands for good needs nobody.
-            persist::TYPE => true,
+            // Files for a TLS server to find are always written; a record that stands for good needs nobody.
+            "tls-alpn-01" | persist::TYPE => true,
             _ => by_hook,
         }
     }

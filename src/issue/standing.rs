@@ -42,10 +42,7 @@ impl<'a> Standing<'a> {
             .values(&record)
             .await
             .map_err(|source| IssueError::Lookup { record: record.clone(), source })?;
-        let unfit = match self.claim.best_of(&values, now) {
-            None => return Ok(()),
-            Some(unfit) => unfit,
-        };
+        let Some(unfit) = self.claim.best_of(&values, now) else { return Ok(()) };
         Err(IssueError::NoStandingRecord {
             name: self.name.clone(),
             record,

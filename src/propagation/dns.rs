@@ -50,11 +50,11 @@ pub enum DnsError {
         /// What was asked.
         question: String,
         /// What came of it.
-        error: NetError,
+        error: Box<NetError>,
     },
     /// The system's resolvers are not known.
     #[error("the system's resolvers are not known: {0}")]
-    System(NetError),
+    System(Box<NetError>),
 }
 
 /// Who can be asked.
@@ -98,7 +98,7 @@ impl Dns {
         if !self.configured.is_empty() {
             return Ok(self.configured.clone());
         }
-        let (system, _) = read_system_conf().map_err(DnsError::System)?;
+        let (system, _) = read_system_conf().map_err(|error| DnsError::System(Box::new(error)))?;
         let address = |server: &NameServerConfig| {
             let port = server.connections.first().map_or(DNS_PORT, |connection| connection.port);
             SocketAddr::new(server.ip, port)
@@ -206,7 +206,7 @@ impl Dns {
             }
             Err(error) => {
                 let question = format!("{kind} of `{name}`");
-                Err(Nothing::Error(DnsError::Query { question, error }))
+                Err(Nothing::Error(DnsError::Query { question, error: Box::new(error) }))
             }
         }
     }
@@ -249,7 +249,7 @@ fn built(servers: &[SocketAddr], recurses: bool) -> Result<TokioResolver, DnsErr
     let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
     let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
     *builder.options_mut() = options(recurses);
-    builder.build().map_err(DnsError::System)
+    builder.build().map_err(|error| DnsError::System(Box::new(error)))
 }
 
 fn options(recurses: bool) -> ResolverOpts {

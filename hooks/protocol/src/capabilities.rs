@@ -16,6 +16,7 @@ pub const PROTOCOL: u32 = 1;
 /// Only when `HYDRANT_PROTOCOL` is set: under dehydrated a hook keeps silent. Members that a version does not know are
 /// ignored, and all but `hydrant` may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Capabilities {
     /// The version it speaks: [`PROTOCOL`].
     pub hydrant: u32,
