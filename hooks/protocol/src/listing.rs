@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::env;
 
 /// One line of JSON: a value, or a name that could not be looked at. A name without values has no line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Listed {
     /// A value is there.
@@ -18,7 +18,7 @@ pub enum Listed {
 }
 
 /// A TXT value at the name of a challenge, whoever put it there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListedValue {
     /// For which of the given names it was found.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct ListedValue {
 }
 
 /// A name that could not be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NotListed {
     /// Which of the given names.
     pub name: String,
