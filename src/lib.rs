@@ -26,3 +26,4 @@ pub mod report;
 pub mod responder;
 pub mod runner;
 pub mod store;
+pub mod vault;

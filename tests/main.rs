@@ -4,6 +4,7 @@ mod batch;
 mod ca_faults;
 mod certificates;
 mod challenges;
+mod cloudflare;
 mod commands;
 mod concurrency;
 mod crash;
@@ -22,3 +23,4 @@ mod route53;
 mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;
+mod vault;

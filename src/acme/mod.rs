@@ -48,6 +48,7 @@ pub use challenge::{
 pub use client::Client;
 pub use directory::{Directory, Meta};
 pub use error::Error;
+pub(crate) use error::{innermost, is_untrusted};
 pub use link::Link;
 pub(crate) use options::Scheme;
 pub use options::{ClientOptions, Family, Source};
@@ -55,6 +56,8 @@ pub use order::{NewOrder, Order, OrderGoal, OrderStatus};
 pub use problem::Problem;
 pub use renewal_info::RenewalInfo;
 pub use retry::RetryRules;
+pub(crate) use retry::{Course, Setback, retry_after};
+pub(crate) use roots::system_roots;
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use transport::{Exchange, Observer};
 

@@ -188,8 +188,15 @@ pub(in crate::commands) const SIGN_DOMAINS: &str = "sign_domains";
 /// dehydrated's word for signing a request.
 const SIGN_CSR: &str = "sign_csr";
 
-/// Secrets of the caller that reach only hooks whose `pass_env:` names them.
-const WITHHELD: [&str; 3] = ["VAULT_TOKEN", "VAULT_SECRET_ID", "EAB_HMAC_KEY"];
+/// Secrets of the caller that reach only hooks whose `pass_env:` names them, and the bundled one for Vault.
+const WITHHELD: [&str; 6] = [
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_SECRET_ID",
+    "VAULT_WRAPPED_SECRET_ID",
+    "VAULT_ID_TOKEN",
+    "EAB_HMAC_KEY",
+];
 
 /// `run --strict` and a line that is not valid.
 #[derive(Debug, thiserror::Error)]

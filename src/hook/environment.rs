@@ -21,7 +21,7 @@ pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<Os
         if env::FACTS.iter().any(|fact| name == *fact) {
             return false;
         }
-        if is_one_of(&settings.pass_env) {
+        if is_one_of(&settings.pass_env) || is_meant_for(settings, name) {
             return true;
         }
         if context.withheld.iter().any(|other| name == other.as_str()) {
@@ -40,8 +40,16 @@ pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<Os
 /// The variables of the caller that this hook was not given although they are set.
 pub(super) fn withheld(settings: &HookSettings, context: &HookContext) -> Vec<String> {
     let is_set = |name: &String| context.environment.iter().any(|(other, _)| other == name.as_str());
-    let is_withheld = |name: &&String| !settings.pass_env.contains(*name) && is_set(name);
-    context.withheld.iter().filter(is_withheld).cloned().collect()
+    let is_given =
+        |name: &String| settings.pass_env.contains(name) || is_meant_for(settings, OsStr::new(name.as_str()));
+    context.withheld.iter().filter(|name| !is_given(name) && is_set(name)).cloned().collect()
+}
+
+/// Whether a hook that comes with hydrant is made to have this secret.
+fn is_meant_for(settings: &HookSettings, name: &OsStr) -> bool {
+    let is_of_vault =
+        name.to_str().is_some_and(|name| name.starts_with("VAULT_") || name.starts_with("BAO_"));
+    is_of_vault && settings.command.file_name().is_some_and(|program| program == "hydrant-hook-vault")
 }
 
 /// What dehydrated exports for a certificate, under the names it has there.
@@ -146,6 +154,13 @@ mod tests {
     #[test]
     fn what_pass_env_names_is_given() {
         let settings = HookSettings { pass_env: vec!["VAULT_TOKEN".into()], ..settings() };
+        assert_eq!(seen(&settings), "CERTDIR=/certs CF_KEY=outer PATH=outer VAULT_TOKEN=outer");
+        assert_eq!(withheld(&settings, &context()), ["EAB_HMAC_KEY"]);
+    }
+
+    #[test]
+    fn the_bundled_hook_for_vault_has_what_vault_needs() {
+        let settings = HookSettings { command: "/usr/bin/hydrant-hook-vault".into(), ..settings() };
         assert_eq!(seen(&settings), "CERTDIR=/certs CF_KEY=outer PATH=outer VAULT_TOKEN=outer");
         assert_eq!(withheld(&settings, &context()), ["EAB_HMAC_KEY"]);
     }

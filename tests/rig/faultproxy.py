@@ -1,9 +1,9 @@
-"""An HTTPS proxy before the CA that makes things go wrong, and remembers what was asked.
+"""An HTTPS proxy before the CA, or Vault, that makes things go wrong, and remembers what was asked.
 
-    faultproxy.py DIR ADDRESS UPSTREAM_PORT [--boulder-replaces]
+    faultproxy.py DIR ADDRESS UPSTREAM_PORT PORT CONTROL_PORT [--boulder-replaces]
 
 Pebble makes its URLs from the Host header, which is passed on, so that all its URLs lead here. The rules of
-faults.py are set, and the requests read, on a control port (RIG_FAULTS):
+faults.py are set, and the requests read, on a control port (RIG_FAULTS, RIG_VAULT_FAULTS):
     PUT /rules        a JSON list, replaces the rules
     GET /requests     all requests so far, a JSON list of {n, at, connection, method, path, kind, status, fault};
                       "at" in seconds
@@ -33,10 +33,10 @@ PORT, CONTROL = 14001, 14002
 FOR_EVER = 3600
 
 
-def start(directory, address, upstream, boulder_replaces):
-    """Starts the proxy of a rig as a process of its own."""
-    argv = [sys.executable, __file__, directory, address, str(upstream)]
-    return processes.start(directory, "faultproxy", argv + ["--boulder-replaces"] * boulder_replaces)
+def start(directory, address, upstream, boulder_replaces=False, name="faultproxy", port=PORT, control=CONTROL):
+    """Starts a proxy of a rig as a process of its own."""
+    argv = [sys.executable, __file__, directory, address, str(upstream), str(port), str(control)]
+    return processes.start(directory, name, argv + ["--boulder-replaces"] * boulder_replaces)
 
 
 class Journal:
@@ -65,7 +65,7 @@ class Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, directory, address, upstream, boulder_replaces):
+    def __init__(self, directory, address, upstream, port, boulder_replaces):
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(directory / "leaf.pem", directory / "leaf.key")
         self.tls.set_alpn_protocols(["http/1.1"])
@@ -73,7 +73,7 @@ class Proxy(ThreadingHTTPServer):
         self.upstream = (address, upstream)
         self.rules, self.journal = faults.Rules(), Journal()
         self.replacements = replacements.Replacements() if boulder_replaces else None
-        super().__init__((address, PORT), Exchange)
+        super().__init__((address, port), Exchange)
 
     def finish_request(self, request, client_address):
         request.settimeout(FOR_EVER)
@@ -137,7 +137,7 @@ class Exchange(BaseHTTPRequestHandler):
             return self.reset()
         self.reply(entry, answer.status, without_framing(answer), content, half=action == "truncate")
 
-    do_GET = do_HEAD = do_POST = proxy
+    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = proxy
 
     def forward(self, method, path, headers, body):
         self.upstream = self.upstream or http.client.HTTPSConnection(
@@ -215,9 +215,10 @@ class Control(BaseHTTPRequestHandler):
 
 
 def main():
-    directory, address, upstream = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    proxy = Proxy(directory, address, upstream, "--boulder-replaces" in sys.argv[4:])
-    control = ThreadingHTTPServer((address, CONTROL), Control)
+    directory, address = pathlib.Path(sys.argv[1]), sys.argv[2]
+    upstream, port, control_port = map(int, sys.argv[3:6])
+    proxy = Proxy(directory, address, upstream, port, "--boulder-replaces" in sys.argv[6:])
+    control = ThreadingHTTPServer((address, control_port), Control)
     control.proxy = proxy
     threading.Thread(target=control.serve_forever, daemon=True).start()
     proxy.serve_forever()

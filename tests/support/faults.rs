@@ -55,7 +55,7 @@ impl Rig {
 }
 
 impl Request {
-    fn of(entry: &Value) -> Request {
+    pub(super) fn of(entry: &Value) -> Request {
         let text = |member: &str| entry[member].as_str().map(str::to_owned);
         Request {
             at: entry["at"].as_f64().unwrap(),

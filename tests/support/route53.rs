@@ -1,12 +1,12 @@
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::rig::Rig;
-use super::test::{Test, hydrant};
+use super::test::{Test, bundled_hook};
 
 /// The zones of a rig with Route 53, and a key to them.
 pub(crate) struct Route53<'r> {
@@ -155,7 +155,5 @@ impl Test {
 /// The hook, which is built with the workspace.
 #[track_caller]
 pub(crate) fn route53_hook() -> PathBuf {
-    let hook = Path::new(hydrant()).with_file_name("hydrant-hook-route53");
-    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
-    hook
+    bundled_hook("hydrant-hook-route53")
 }

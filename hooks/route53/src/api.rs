@@ -4,12 +4,13 @@ use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{
     Change as ApiChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::name::normalized;
 
 use crate::account::Account;
 use crate::change::Work;
 use crate::error::Fault;
-use crate::records::{Change, TxtSet, Wish};
-use crate::zone::normalized;
+use crate::records::{Change, TxtSet};
 
 /// The TXT set of a name.
 ///

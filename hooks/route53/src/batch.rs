@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::name::normalized;
 use hydrant_hook_protocol::Triple;
 
 use crate::account::{Account, Accounts};
 use crate::change::{self, Name, Outcome, Work};
 use crate::error::Fault;
 use crate::place::{self, Zones};
-use crate::records::Wish;
 use crate::settings::Settings;
 use crate::wait;
-use crate::zone::{Zone, normalized};
+use crate::zone::Zone;
 
 /// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the
 /// order of the triples.

@@ -2,39 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt, stream};
+use hydrant_hook_dns::delegation::Delegation;
 
 use crate::account::Accounts;
-use crate::delegation::Delegation;
 use crate::error::Fault;
 use crate::settings::Settings;
-use crate::zone::{self, Zone, normalized};
-
-/// RFC 8555 §8.4: the value stands at this label before the name, without the `*.` of a wildcard.
-pub(crate) const LABEL: &str = "_acme-challenge.";
-
-const LOOKUPS_AT_ONCE: usize = 32;
-
-/// Where the CA looks for the value of a name.
-pub(crate) fn record(identifier: &str) -> String {
-    let name = normalized(identifier);
-    format!("{LABEL}{}", name.strip_prefix("*.").unwrap_or(&name))
-}
+use crate::zone::{self, Zone};
 
 /// Where each record is really written.
 pub(crate) async fn targets(
     settings: &Settings,
     records: BTreeSet<String>,
 ) -> BTreeMap<String, Result<String, Fault>> {
-    let delegation = match Delegation::of(settings) {
+    let delegation = match Delegation::new(settings.follow, settings.nameserver) {
         Ok(delegation) => delegation,
-        Err(fault) => return records.into_iter().map(|record| (record, Err(fault.clone()))).collect(),
+        Err(lost) => return records.into_iter().map(|record| (record, Err(lost.clone().into()))).collect(),
     };
-    let followed = stream::iter(records).map(async |record| {
-        let target = delegation.target(&record).await;
-        (record, target)
-    });
-    followed.buffered(LOOKUPS_AT_ONCE).collect().await
+    let targets = delegation.targets(records).await;
+    targets.into_iter().map(|(record, target)| (record, target.map_err(Fault::from))).collect()
 }
 
 /// The zones that records may be in.

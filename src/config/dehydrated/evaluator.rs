@@ -1,12 +1,13 @@
 //! What evaluates configurations: bash, or where there is none the reader of plain assignments.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::LoadError;
 use super::bash::{Shell, ShellError, State};
 use super::plain;
+use super::{LoadError, Variable};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::error::Error;
 use crate::hook::Program;
@@ -80,6 +81,21 @@ impl Evaluator {
             Self::Plain(_) => Ok(Vec::new()),
         }
     }
+}
+
+/// The variables that a file of assignments leaves, those of the environment among them. bash is asked only where the
+/// file takes one.
+///
+/// # Errors
+/// The file cannot be read, is no plain one and there is no bash, or ended bash.
+pub fn variables(path: &Path) -> Result<BTreeMap<String, Variable>, Error> {
+    let plain = State { variables: plain::environment(std::env::vars_os()), ..State::default() };
+    let mut evaluator = Evaluator::Plain(Box::new(plain));
+    if evaluator.source(path, false).is_err() {
+        evaluator = Evaluator::start(OsStr::new("vault.inc"), true).map_err(LoadError::into_error)?;
+        evaluator.source(path, false).map_err(LoadError::into_error)?;
+    }
+    Ok(evaluator.state().map_err(LoadError::into_error)?.variables)
 }
 
 fn read_plain(path: &Path, state: &mut State) -> Result<(), LoadError> {

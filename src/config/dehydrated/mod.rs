@@ -24,6 +24,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use certificates::PerCertificate;
+pub use evaluator::variables;
 pub use load::load;
 pub use plain::read as read_plain;
 pub use variables::{VERSION, Variable, Variables};

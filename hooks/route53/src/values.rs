@@ -4,12 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use hydrant_hook_protocol::{Listed, ListedValue, NotListed};
+use hydrant_hook_dns::listing::{failed, wanted};
+use hydrant_hook_dns::name;
+use hydrant_hook_dns::outcome::Fault as _;
+use hydrant_hook_protocol::{Listed, ListedValue};
 
 use crate::account::{Account, Accounts};
 use crate::api::{self, Start};
 use crate::error::Fault;
-use crate::place::{self, LABEL, Zones};
+use crate::place::{self, Zones};
 use crate::records::unquoted;
 use crate::settings::Settings;
 use crate::zone::Zone;
@@ -18,7 +21,7 @@ use crate::zone::Zone;
 pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
     let mut names_at: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for name in names {
-        names_at.entry(place::record(name)).or_default().insert(name);
+        names_at.entry(name::record(name)).or_default().insert(name);
     }
     let accounts = Accounts::of(settings).await;
     let targets = place::targets(settings, names_at.keys().cloned().collect()).await;
@@ -35,7 +38,7 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
                 names_behind.entry(target.clone()).or_default().append(&mut names_at[&record].clone());
                 jobs.entry(&zone.id).or_insert((zone, BTreeSet::new())).1.insert(target);
             }
-            Err(fault) => lines.extend(failed(&names_at[&record], &fault)),
+            Err(fault) => lines.extend(failed(&names_at[&record], &fault.line())),
         }
     }
     let looked = stream::iter(jobs.values()).map(async |(zone, targets)| {
@@ -54,16 +57,11 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
                 }
             }
             Err(fault) => {
-                lines.extend(targets.iter().flat_map(|target| failed(&names_behind[target], &fault)));
+                lines.extend(targets.iter().flat_map(|target| failed(&names_behind[target], &fault.line())));
             }
         }
     }
     lines
-}
-
-fn failed(names: &BTreeSet<&str>, fault: &Fault) -> Vec<Listed> {
-    let line = |name: &&str| Listed::Failed(NotListed { name: (*name).to_owned(), message: fault.line() });
-    names.iter().map(line).collect()
 }
 
 /// A value, and for which of the wanted records it was found.
@@ -90,7 +88,7 @@ async fn values_at(
         loop {
             let page = api::page(account, zone, &start).await?;
             for (record, texts) in page.texts {
-                let Some(target) = wanted(&record, targets) else { continue };
+                let Some(target) = wanted(&record, |record| targets.contains(record)) else { continue };
                 values.extend(texts.iter().map(|text| Text {
                     target: target.to_owned(),
                     record: record.clone(),
@@ -115,16 +113,6 @@ fn plain(text: &str) -> String {
     unquoted(text).map_or_else(|| text.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The wanted record that a record is, or is one account's label before (draft-ietf-acme-dns-account-label).
-fn wanted<'t>(record: &'t str, targets: &'t BTreeSet<String>) -> Option<&'t str> {
-    let behind_label =
-        || record.strip_prefix('_').and_then(|label| label.split_once('.')).map(|(_, behind)| behind);
-    targets
-        .get(record)
-        .map(String::as_str)
-        .or_else(|| behind_label().filter(|behind| behind.starts_with(LABEL) && targets.contains(*behind)))
-}
-
 /// Whether a record is the wanted one or below it.
 fn is_at(record: &str, target: &str) -> bool {
     record.strip_suffix(target).is_some_and(|front| front.is_empty() || front.ends_with('.'))
@@ -147,19 +135,6 @@ fn labels(name: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_label_of_an_account_belongs_to_the_record_behind_it() {
-        let targets = BTreeSet::from(["_acme-challenge.a.example", "validation.test"].map(str::to_owned));
-        let wanted = |record| wanted(record, &targets);
-        let target = Some("_acme-challenge.a.example");
-        assert_eq!(wanted("_acme-challenge.a.example"), target);
-        assert_eq!(wanted("_mtpnvshnry5jemyg._acme-challenge.a.example"), target);
-        assert_eq!(wanted("x._acme-challenge.a.example"), None);
-        assert_eq!(wanted("_x._y._acme-challenge.a.example"), None);
-        assert_eq!(wanted("_x.validation.test"), None, "only below `_acme-challenge`");
-        assert_eq!(wanted("_acme-challenge.b.example"), None);
-    }
 
     #[test]
     fn only_what_is_surely_before_is_taken_to_be() {

@@ -1,0 +1,184 @@
+//! Vault itself: what is asked apart from secrets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::Answer;
+use super::connection::{Connection, Request, Verb};
+use super::login::{self, Session};
+use super::{Error, Kv, Options};
+
+/// A Vault, and who we are there. Cheap to clone; clones share token and connections.
+#[derive(Clone)]
+pub struct Client(Rc<Inner>);
+
+struct Inner {
+    connection: Rc<Connection>,
+    session: Session,
+    address: String,
+}
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Who it was given to.
+    pub display_name: String,
+    /// What it may do.
+    pub policies: Vec<String>,
+    /// For how many more seconds; 0: for ever.
+    pub ttl: u64,
+    /// Whether it can be renewed.
+    pub is_renewable: bool,
+}
+
+/// The state of the node that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Health {
+    /// Whether it ever had a storage.
+    pub initialized: bool,
+    /// Whether it is sealed.
+    pub sealed: bool,
+    /// Whether another node is the active one.
+    pub standby: bool,
+    /// Its version.
+    pub version: String,
+}
+
+impl Client {
+    /// Makes a client. Nothing is sent before the first request.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] and [`Error::NoClient`].
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let connection = Rc::new(Connection::new(&options)?);
+        let address = options.address.to_string();
+        Ok(Self(Rc::new(Inner { connection, session: Session::new(options.auth), address })))
+    }
+
+    /// The address it was made for.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// A mount of the KV engine, once it is known to keep versions: version 1 takes writes of version 2 without a
+    /// word, and stores them under another name.
+    ///
+    /// # Errors
+    /// [`Error::NoMount`], [`Error::NotVersion2`]; what can go wrong with any request.
+    pub async fn kv(&self, mount: &str) -> Result<Kv, Error> {
+        #[derive(Deserialize)]
+        struct Document {
+            data: Mount,
+        }
+        #[derive(Deserialize)]
+        struct Mount {
+            #[serde(rename = "type")]
+            kind: String,
+            options: Option<BTreeMap<String, String>>,
+        }
+        let mount = super::path::checked(mount.trim_matches('/'))?;
+        let path = format!("sys/internal/ui/mounts/{mount}");
+        let mut request = Request::new(Verb::Get, &path);
+        request.mount = Some(mount);
+        let answer = match self.send(request).await {
+            Err(Error::Denied { .. }) => return Err(Error::NoMount { mount: mount.to_owned() }),
+            answer => answer?,
+        };
+        let Mount { kind, options } = answer.json::<Document>(&path)?.data;
+        let version = options.unwrap_or_default().remove("version");
+        let engine = match (kind.as_str(), version.as_deref()) {
+            ("kv", Some("2")) => return Ok(Kv::new(self.clone(), mount.to_owned())),
+            ("kv" | "generic", version) => format!("version {} of kv", version.unwrap_or("1")),
+            (kind, _) => format!("of type {kind}"),
+        };
+        Err(Error::NotVersion2 { mount: mount.to_owned(), engine })
+    }
+
+    /// What the token may do with each of these paths, as policies write them.
+    ///
+    /// # Errors
+    /// What can go wrong with any request.
+    pub async fn capabilities(&self, paths: &[&str]) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        #[derive(Deserialize)]
+        struct Document {
+            data: BTreeMap<String, Vec<String>>,
+        }
+        let url = "sys/capabilities-self";
+        let request = Request::new(Verb::Post, url).with(&json!({ "paths": paths }))?;
+        let mut found = self.send(request).await?.json::<Document>(url)?.data;
+        // For a single path Vault says it a second time under this name.
+        if !paths.contains(&"capabilities") {
+            found.remove("capabilities");
+        }
+        Ok(found)
+    }
+
+    /// What the token in use is.
+    ///
+    /// # Errors
+    /// What can go wrong with any request, and with logging in.
+    pub async fn token(&self) -> Result<TokenFacts, Error> {
+        let answer = self.send(Request::new(Verb::Get, login::LOOKUP)).await?;
+        let facts = login::looked_up(&answer)?;
+        Ok(TokenFacts {
+            display_name: facts.display_name,
+            policies: facts.policies,
+            ttl: facts.ttl,
+            is_renewable: facts.renewable.unwrap_or_default(),
+        })
+    }
+
+    /// The state of the node that answers, which needs no token.
+    ///
+    /// # Errors
+    /// What can go wrong with any request.
+    pub async fn health(&self) -> Result<Health, Error> {
+        let path = "sys/health";
+        let mut request = Request::new(Verb::Get, path);
+        // Else each state has a status of its own.
+        request.query = HEALTHY.map(|(name, value)| (name, value.to_owned())).to_vec();
+        self.0.connection.send(&request).await?.json(path)
+    }
+
+    /// Gives back the token that a login got. Does nothing with one that was given.
+    ///
+    /// # Errors
+    /// What can go wrong with any request.
+    pub async fn log_out(&self) -> Result<(), Error> {
+        self.0.session.end(&self.0.connection).await
+    }
+
+    /// Sends a request with the token; where that is dead, with another.
+    pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Answer, Error> {
+        let Inner { connection, session, .. } = &*self.0;
+        let mut is_fresh = false;
+        loop {
+            let held = session.token(connection).await?;
+            request.token = held.as_ref().map(|held| held.token.clone());
+            let outcome = connection.send(&request).await;
+            let (Err(error @ (Error::Denied { .. } | Error::NoMount { .. })), Some(held)) = (&outcome, held)
+            else {
+                return outcome;
+            };
+            if is_fresh || session.is_alive(connection, &held).await {
+                return Err(error.clone());
+            }
+            session.replace(connection, &held).await?;
+            is_fresh = true;
+        }
+    }
+}
+
+/// Makes every state of a node that can answer a success.
+const HEALTHY: [(&str, &str); 3] = [("standbyok", "true"), ("sealedcode", "200"), ("uninitcode", "200")];
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("address", &self.0.address).finish_non_exhaustive()
+    }
+}
