@@ -220,7 +220,7 @@ impl Issuing<'_, '_> {
         let turn = job.responder.turn(job.settings.challenge.as_str(), &answers);
         let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)?;
         let deployed = self.owed(&pending);
-        self.lease.record.owe_cleaning(deployed.clone());
+        self.lease.record.deploying(deployed, job.now.unix_timestamp());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, &answers, approach).await;
         let still_owed = self.clean(self.lease.record.owed_for(&answers)).await;

@@ -4,6 +4,7 @@ mod batch;
 mod ca_faults;
 mod certificates;
 mod challenges;
+mod cloudflare;
 mod commands;
 mod concurrency;
 mod crash;

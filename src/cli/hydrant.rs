@@ -13,8 +13,8 @@ use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::key::KeyType;
 pub use subcommand::{
-    Account, Cleanup, Completions, Config, Deliver, Hook, HookTest, Import, ImportDehydrated, Issue, Lint,
-    Man, Plan, Reason, Revoke, Run, Selection, SignCsr, Status,
+    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, Hook, HookTest, Import, ImportDehydrated,
+    Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr, Status,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates
@@ -209,6 +209,9 @@ pub enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Look after the records that prove names
+    #[command(subcommand)]
+    Dns(Dns),
     /// Work on hooks
     #[command(subcommand)]
     Hook(Hook),

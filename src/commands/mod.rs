@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod completions;
 pub mod config;
 pub mod dehydrated;
+pub mod dns;
 pub mod gather;
 pub mod hook;
 pub mod hook_test;
@@ -160,6 +161,12 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
                 deliver: typed.deliver,
             };
             hook::hook(&config, &reporter, &typed.path, options).await
+        }
+        Command::Dns(typed::Dns::Gc(typed)) => {
+            config.dry_run |= typed.dry_run;
+            let mut gathered = Gathered::with_list(config, reporter)?;
+            gathered.only(&typed.selection.only)?;
+            dns::gc(&gathered, typed.older_than).await
         }
         Command::Config(typed::Config::Show { name }) => {
             reporter.document(&config::show(&shown, name.as_ref()));

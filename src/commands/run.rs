@@ -62,7 +62,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     let reporter = &gathered.reporter;
     let rehearsal = Rehearsal::new(gathered.store());
     let store: &dyn Store = if config.dry_run { &rehearsal } else { gathered.store() };
-    let hooks = start_hooks(gathered, "sign_domains", &stop).await?;
+    let hooks = start_hooks(gathered, SIGN_DOMAINS, &stop).await?;
     let destinations = hooks.wanting_ever(Operation::DeployCert);
     let runner = Runner {
         config,
@@ -96,7 +96,11 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
 }
 
 /// Finds the hooks and calls none.
-pub(super) fn find_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
+pub(in crate::commands) fn find_hooks(
+    gathered: &Gathered,
+    command: &str,
+    stop: &Stop,
+) -> Result<Hooks, Error> {
     find_these_hooks(gathered, gathered.config.hooks.clone(), command, stop)
 }
 
@@ -175,6 +179,9 @@ fn withhold_secrets(config: &Config, context: &mut HookContext) {
         }
     }
 }
+
+/// dehydrated's word for what a run does.
+pub(in crate::commands) const SIGN_DOMAINS: &str = "sign_domains";
 
 /// dehydrated's word for signing a request.
 const SIGN_CSR: &str = "sign_csr";

@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// No batch waits longer for others.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// A call has fewer bytes of arguments.
-const ARGUMENTS: usize = 100_000;
+pub(super) const ARGUMENTS: usize = 100_000;
 
 /// A certificate on its way to the batches of every hook. See [`Hooks::approach`](super::Hooks::approach).
 #[derive(Debug)]

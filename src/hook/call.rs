@@ -96,6 +96,13 @@ impl Hook {
             return false;
         }
         let configured = self.settings.operations.as_ref();
+        if operation == Operation::ListChallenges {
+            // Whoever is to clean may look.
+            let is_given =
+                |list: &Vec<_>| list.contains(&operation) || list.contains(&Operation::CleanChallenge);
+            return configured.is_none_or(is_given)
+                && self.announced().is_some_and(|said| said.wants(operation));
+        }
         configured.is_none_or(|list| list.contains(&operation))
             && self.announced().is_none_or(|said| said.wants(operation))
     }

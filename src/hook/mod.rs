@@ -6,6 +6,7 @@
 //! - [`Hooks`]: all hooks of a run, asked for one operation of one certificate;
 //! - `call`: one hook: its turn, its retries, what its exit code means;
 //! - `challenge`, `batch`: how many challenges go into one call, and what becomes of each;
+//! - `list`: which values there are;
 //! - `deliver`: the operations that are given the files of a certificate;
 //! - `settings`, `environment`: what a hook is told, what it sees;
 //! - `program`, `process`, `watch`, `lines`: where it is found, how it starts, how it ends, what it prints.
@@ -32,6 +33,7 @@
 //! | `HYDRANT_OWNER` | calls for a certificate | its owner, where one is configured |
 //! | `HYDRANT_RECORD_NAME` | calls with a single dns-01 challenge | `_acme-challenge.` and the name |
 //! | `HYDRANT_BATCH` `HYDRANT_RESULTS` | batches | files with facts, and for results |
+//! | `HYDRANT_RESULTS` | `list_challenges` | a file for the values that are found |
 //! | `HYDRANT_PROBLEM` | `invalid_challenge` | the CA's problem document, JSON |
 //! | `HYDRANT_CHANGED` | `exit_hook` | the certificates that changed, separated by blanks |
 
@@ -43,6 +45,7 @@ mod environment;
 mod error;
 mod flatten;
 mod lines;
+mod list;
 mod process;
 mod program;
 mod redact;
@@ -59,7 +62,7 @@ mod watch;
 use std::path::Path;
 use std::rc::Rc;
 
-pub use hydrant_hook_protocol::{Chaining, Operation};
+pub use hydrant_hook_protocol::{Chaining, Listed, ListedValue, NotListed, Operation};
 use hydrant_hook_protocol::{HookCall, env};
 use serde_json::Value;
 

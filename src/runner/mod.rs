@@ -9,6 +9,7 @@ pub mod authority;
 mod certificate;
 mod delivery;
 mod failure;
+mod leftovers;
 mod network;
 mod outcome;
 mod renewal;
@@ -29,6 +30,7 @@ use time::OffsetDateTime;
 
 pub use authority::Authorities;
 use certificate::{Certificate, Ended};
+pub use leftovers::{Findings, Leftovers, State, Value, Wish};
 pub use responders::Responders;
 pub use signals::Signals;
 pub use unavailable::{AuthorityError, Unavailable};

@@ -1,6 +1,7 @@
 //! The hook for Route 53, before an emulator of AWS and a guard that knows the limits which that one does not.
 
 mod issuing;
+mod listing;
 mod records;
 mod scale;
 mod zones;

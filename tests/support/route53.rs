@@ -1,12 +1,12 @@
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use super::rig::Rig;
-use super::test::{Test, hydrant};
+use super::test::{Test, bundled_hook};
 
 /// The zones of a rig with Route 53, and a key to them.
 pub(crate) struct Route53<'r> {
@@ -61,9 +61,18 @@ impl<'r> Route53<'r> {
     /// Sets a record, with a TTL of 300.
     #[track_caller]
     pub(crate) fn set(&self, zone: &str, name: &str, kind: &str, values: &[&str]) {
-        let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
-        let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
-        let changes = json!({ "Changes": [{ "Action": "UPSERT", "ResourceRecordSet": set }] });
+        self.set_all(zone, &[(name, kind, values)]);
+    }
+
+    /// Sets many records.
+    #[track_caller]
+    pub(crate) fn set_all(&self, zone: &str, sets: &[(&str, &str, &[&str])]) {
+        let change = |(name, kind, values): &(&str, &str, &[&str])| {
+            let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
+            let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
+            json!({ "Action": "UPSERT", "ResourceRecordSet": set })
+        };
+        let changes = json!({ "Changes": sets.iter().map(change).collect::<Vec<_>>() });
         let arguments = json!({ "HostedZoneId": zone, "ChangeBatch": changes });
         self.aws(&json!([["route53", "change_resource_record_sets", arguments]]));
     }
@@ -146,7 +155,5 @@ impl Test {
 /// The hook, which is built with the workspace.
 #[track_caller]
 pub(crate) fn route53_hook() -> PathBuf {
-    let hook = Path::new(hydrant()).with_file_name("hydrant-hook-route53");
-    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
-    hook
+    bundled_hook("hydrant-hook-route53")
 }

@@ -19,7 +19,7 @@ pub const PROTOCOL: u32 = 1;
 pub struct Capabilities {
     /// The version it speaks: [`PROTOCOL`].
     pub hydrant: u32,
-    /// The operations it wants to be called for. `None`: all.
+    /// The operations it wants to be called for. `None`: all that dehydrated knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
     /// How many challenges it takes in one call.
@@ -96,7 +96,10 @@ impl Capabilities {
     /// Whether the hook wants to be called for this operation.
     #[must_use]
     pub fn wants(&self, operation: Operation) -> bool {
-        self.operations.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == operation.as_str()))
+        match &self.operations {
+            Some(wanted) => wanted.iter().any(|name| name == operation.as_str()),
+            None => !operation.is_hydrants_own(),
+        }
     }
 }
 
@@ -145,7 +148,9 @@ mod tests {
         let read = Capabilities::parse("{\"hydrant\": 1, \"colour\": \"blue\"}\n").unwrap().unwrap();
         assert_eq!(read.challenges, Chaining::Name);
         assert!(!read.parallel);
-        assert!(Operation::ALL.into_iter().all(|operation| read.wants(operation)));
+        assert!(
+            Operation::ALL.into_iter().all(|operation| read.wants(operation) != operation.is_hydrants_own())
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub const CHANGED: &str = "HYDRANT_CHANGED";
 pub const PROBLEM: &str = "HYDRANT_PROBLEM";
 /// In a batch: the file with the facts of its certificates ([`batch_facts`](crate::batch_facts)).
 pub const BATCH: &str = "HYDRANT_BATCH";
-/// In a batch: the file to which the hook writes a line for each challenge ([`Results`](crate::Results)).
+/// In a batch: the file to which the hook writes a line for each challenge ([`Results`](crate::Results)). In
+/// `list_challenges`: that for a line for each value ([`Listing`](crate::Listing)).
 pub const RESULTS: &str = "HYDRANT_RESULTS";
 
 /// Those that tell of one call alone: they are never handed on from hydrant's own environment.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Pattern;
+use crate::config::duration::Humane;
 use crate::identifier::{CertName, DnsName};
 
 /// `run`
@@ -200,6 +201,36 @@ pub enum Config {
     #[command(after_help = "Example:
   hydrant config schema > hydrant.schema.json")]
     Schema,
+}
+
+/// `dns`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Dns {
+    /// Find challenge records that were left behind, and clean them up
+    ///
+    /// What the ledger still owes is cleaned, as the next run would do it. Then hooks that can do so tell which values there
+    /// are at the challenge records of the certificates, and each is shown with its age and its owner. With --older-than,
+    /// those that hydrant put there itself and that are older are removed. Values of others are shown and never removed,
+    /// and certificates that another run has in work are left alone.
+    #[command(after_help = "Examples:
+  hydrant dns gc --dry-run                    look, and change nothing
+  hydrant dns gc                              clean what is owed, show what else is there
+  hydrant dns gc --older-than 7d              also remove what hydrant left there a week ago")]
+    Gc(DnsGc),
+}
+
+/// `dns gc`
+#[derive(Clone, Debug, Default, Args)]
+pub struct DnsGc {
+    /// Also remove values that hydrant put there and that are older than this, such as 7d
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<Humane>,
+    /// Only say what would be done
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+    /// Some of the certificates.
+    #[command(flatten)]
+    pub selection: Selection,
 }
 
 /// `import`

@@ -135,6 +135,7 @@ impl Setting for Operation {
         "generate_csr",
         "deploy_challenge",
         "clean_challenge",
+        "list_challenges",
         "invalid_challenge",
         "sync_cert",
         "deploy_cert",

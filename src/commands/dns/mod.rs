@@ -1,0 +1,5 @@
+//! `hydrant dns`: the records that prove names.
+
+mod gc;
+
+pub use gc::gc;
