@@ -13,13 +13,15 @@ PARTS = pathlib.Path(os.environ.get("HYDRANT_RIG_PARTS", HERE.parent / "tests/ri
 
 
 class Client:
+    script = False
+
     def run(self, rig, base, arguments, knobs, counted, code=0):
         """Runs the client in a directory; gives what that cost."""
         environment = {**rig.environment, **self.environment(base), **knobs}
         argv = self.argv(base, arguments)
         if counted:
             return measure.counted(argv, base, environment, code, rig)
-        return measure.timed(argv, base, environment, code)
+        return measure.timed(argv, base, environment, code, self.script)
 
     def account(self, rig):
         """Where the account of this client and CA is kept from run to run."""
@@ -70,6 +72,7 @@ class Dehydrated(Client):
     """Debian's own, with the same hook, as it was before it announced anything."""
 
     name = "dehydrated"
+    script = True
 
     def __init__(self, rig):
         self.program = PARTS / "usr/bin/dehydrated"
@@ -110,6 +113,7 @@ class Door(Dehydrated):
     """hydrant in dehydrated's place: its command line, its configuration, its account."""
 
     name = "door"
+    script = False
 
     def __init__(self, hydrant):
         self.program = hydrant.program

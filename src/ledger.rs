@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 1 | [`Record::begin`]: the intent with key and CSR | newOrder |
 //! | 2 | [`Record::ordered`]: the order's URL | anything else is asked of the CA |
-//! | 3 | [`Record::owe_cleaning`]: the answers | `deploy_challenge` |
+//! | 3 | [`Record::deploying`]: the answers, whose cleaning is owed from here on | `deploy_challenge` |
 //! | 4 | [`Record::cleaned`] | |
 //! | 5 | [`Record::stage`]: all files are durable; the intent goes, deliveries are owed | `sync_cert` |
 //! | 6 | [`Record::decide_switch`] | the links move (in one write with 5 when no hook wants `sync_cert`) |
@@ -25,8 +25,8 @@ use zeroize::Zeroizing;
 
 use crate::hook::Answer;
 pub use member::{
-    CertificateKey, Delivery, DeliveryState, Failures, Intent, KeySource, Owed, OwedResponse, Renewal,
-    Revoked, Staged,
+    CertificateKey, Delivery, DeliveryState, Deployed, Failures, Intent, KeySource, Owed, OwedResponse,
+    Renewal, Revoked, Staged,
 };
 
 /// The format this program reads and writes. A higher one in a record is refused.
@@ -46,6 +46,10 @@ pub struct Record {
     /// Answers deployed, or about to be, and not yet cleaned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed_cleaning: Vec<Owed>,
+    /// Answers that were ever given to hooks that write DNS records, the newest last: what is found there later is then
+    /// known to be ours. Not all, see [`Record::deploying`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployed: Vec<Deployed>,
     /// Files that are durable and that the links do not all point to yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staged: Option<Staged>,
@@ -82,6 +86,7 @@ impl Default for Record {
             fence: 0,
             intent: None,
             owed_cleaning: Vec::new(),
+            deployed: Vec::new(),
             staged: None,
             deliveries: BTreeMap::new(),
             renewal: None,
@@ -150,7 +155,28 @@ impl Record {
         self.intent = None;
     }
 
-    /// The answers are about to be deployed. One that is owed already also becomes owed to the new hooks.
+    /// The answers are about to be deployed: from here on their cleaning is owed. Those in DNS are remembered beyond that,
+    /// for a year and up to 300 of them: a hook may say that they are gone while they are not.
+    pub fn deploying(&mut self, owed: impl IntoIterator<Item = Owed>, now: i64) {
+        let owed: Vec<Owed> = owed.into_iter().collect();
+        for Owed { challenge, hooks, answer } in &owed {
+            if challenge.starts_with("dns-") && !hooks.is_empty() {
+                self.forget(std::slice::from_ref(answer));
+                let (challenge, hooks, answer) = (challenge.clone(), hooks.clone(), answer.clone());
+                self.deployed.push(Deployed { challenge, hooks, answer, at: now });
+            }
+        }
+        self.deployed.retain(|deployed| deployed.at > now.saturating_sub(REMEMBERED_FOR));
+        self.deployed.drain(..self.deployed.len().saturating_sub(REMEMBERED));
+        self.owe_cleaning(owed);
+    }
+
+    /// These answers are not in DNS any more: that was seen.
+    pub fn forget(&mut self, answers: &[Answer]) {
+        self.deployed.retain(|deployed| !answers.contains(&deployed.answer));
+    }
+
+    /// The answers have to be cleaned. One that is owed already also becomes owed to the new hooks.
     pub fn owe_cleaning(&mut self, owed: impl IntoIterator<Item = Owed>) {
         for new in owed {
             let known = self
@@ -277,6 +303,10 @@ impl Record {
         });
     }
 }
+
+/// How long, in seconds, and how many answers are remembered after they were cleaned.
+const REMEMBERED_FOR: i64 = 366 * 86_400;
+const REMEMBERED: usize = 300;
 
 /// Enough of a record to tell whose it is.
 #[derive(Deserialize)]

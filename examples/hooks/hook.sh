@@ -26,6 +26,7 @@
 #   HYDRANT_OWNER        its owner, where one is configured
 #   HYDRANT_DRY_RUN      1 in a dry run: nothing is stored or delivered
 #   HYDRANT_RECORD_NAME  the name of the TXT record, when there is a single one to set
+#   HYDRANT_RECORD_NAMES those of all challenges of a call, in their order, separated by blanks
 #   HYDRANT_CHANGED      in exit_hook: the certificates that changed in this run
 
 set -euo pipefail
@@ -37,6 +38,7 @@ set -euo pipefail
 #                      "batch": those of many certificates in one call (see deploy_challenge)
 #   parallel           whether several calls may run at the same time
 #   visible_on_return  whether deploy_challenge waits until the CA can see the record
+#   record_names       whether it writes records by HYDRANT_RECORD_NAMES, and so can answer dns-account-01 too
 #   verifies_delivery  whether success of deploy_cert means that the certificate was seen in use
 announce() {
     if [[ -n "${HYDRANT_PROTOCOL:-}" ]]; then
@@ -87,6 +89,21 @@ deploy_challenge() {
 #   as deploy_challenge
 clean_challenge() {
     each_challenge remove_record "$@"
+}
+
+# Tell which values there are at the challenge records of these names, whoever put them there, so that `hydrant dns gc`
+# finds forgotten ones. Only a hook that announces it is asked: fill in list_records and add it to "operations".
+#   $1…    names, without `*.`
+#
+# Each value is a line of JSON in the file HYDRANT_RESULTS:
+#   {"name": "a.example", "record": "_acme-challenge.a.example", "value": "…", "created": "2026-11-22T08:01:41Z"}
+# "record" is where it stands: at that name, at _LABEL._acme-challenge.a.example, or where a CNAME there leads. "created"
+# may be missing. A name that cannot be looked at has a line {"name": "a.example", "message": "why"}.
+list_challenges() {
+    local name
+    for name in "$@"; do
+        list_records "$name" >>"${HYDRANT_RESULTS:-/dev/stdout}"
+    done
 }
 
 # The CA looked and did not like what it saw.
@@ -174,13 +191,18 @@ remove_record() {
     printf 'remove _acme-challenge.%s TXT "%s" (%s)\n' "$domain" "$value" "$token"
 }
 
+list_records() {
+    local domain=$1
+    printf '{"name": "%s", "message": "this hook cannot list"}\n' "$domain"
+}
+
 operation=${1:-}
 case $operation in
     this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script)
         announce
         ;;
-    startup_hook | generate_csr | deploy_challenge | clean_challenge | invalid_challenge | sync_cert | deploy_cert | \
-        deploy_ocsp | unchanged_cert | request_failure | exit_hook)
+    startup_hook | generate_csr | deploy_challenge | clean_challenge | list_challenges | invalid_challenge | sync_cert | \
+        deploy_cert | deploy_ocsp | unchanged_cert | request_failure | exit_hook)
         shift
         "$operation" "$@"
         ;;

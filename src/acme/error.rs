@@ -24,10 +24,10 @@ pub enum Error {
         cause: reqwest::Error,
     },
     /// A file with roots holds none, or is damaged.
-    #[error("the file with the CA's roots holds no certificate{}", cause.as_ref().map(|cause| format!(": {}", innermost(cause))).unwrap_or_default())]
+    #[error("the file with the CA's roots holds no certificate{}", cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
     BadRoots {
-        /// What the TLS library says.
-        cause: Option<reqwest::Error>,
+        /// What is wrong with what it holds.
+        cause: Option<Box<dyn StdError + Send + Sync>>,
     },
     /// It did not come to pass in the time there was for it.
     #[error("{what} within {after:?}; the order is still {status}")]
@@ -66,6 +66,12 @@ pub enum Error {
     NoClient {
         /// What the HTTP library says.
         cause: reqwest::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {cause}")]
+    NoTls {
+        /// What the TLS library says.
+        cause: rustls::Error,
     },
     /// The answer to newNonce has no nonce.
     #[error("the CA gives no nonce at {url}")]

@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod completions;
 pub mod config;
 pub mod dehydrated;
+pub mod dns;
 pub mod gather;
 pub mod hook;
 pub mod hook_test;
@@ -23,7 +24,8 @@ use std::rc::Rc;
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
-use crate::config::{DomainsSource, Format, Resolved};
+use crate::config::duration::Humane;
+use crate::config::{Config, DomainsSource, Format, Resolved};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 use crate::hook::Chaining;
@@ -161,6 +163,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             };
             hook::hook(&config, &reporter, &typed.path, options).await
         }
+        Command::Dns(typed) => dispatch_dns(typed, config, reporter).await,
         Command::Config(typed::Config::Show { name }) => {
             reporter.document(&config::show(&shown, name.as_ref()));
             Ok(ExitCode::Success)
@@ -170,6 +173,34 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         | Command::Config(typed::Config::Check | typed::Config::Schema)
         | Command::Import(_)
         | Command::Man(_) => Ok(ExitCode::Success),
+    }
+}
+
+async fn dispatch_dns(
+    command: typed::Dns,
+    mut config: Config,
+    reporter: Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    match command {
+        typed::Dns::Gc(typed) => {
+            config.dry_run |= typed.dry_run;
+            let mut gathered = Gathered::with_list(config, reporter)?;
+            gathered.only(&typed.selection.only)?;
+            dns::gc(&gathered, typed.older_than).await
+        }
+        typed::Dns::Persist(typed) => {
+            let gathered = if typed.names.is_empty() {
+                Gathered::with_list(config, reporter)?
+            } else {
+                Gathered::without_list(config, reporter)
+            };
+            let options = dns::PersistOptions {
+                valid_for: typed.valid_for.map(Humane::get),
+                check: typed.check,
+                names: typed.names,
+            };
+            dns::persist(&gathered, &options).await
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop};
+use crate::propagation::Propagation;
 use crate::report::{Event, Summary};
 use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
 use crate::store::Store;
@@ -62,7 +63,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     let reporter = &gathered.reporter;
     let rehearsal = Rehearsal::new(gathered.store());
     let store: &dyn Store = if config.dry_run { &rehearsal } else { gathered.store() };
-    let hooks = start_hooks(gathered, "sign_domains", &stop).await?;
+    let hooks = start_hooks(gathered, SIGN_DOMAINS, &stop).await?;
     let destinations = hooks.wanting_ever(Operation::DeployCert);
     let runner = Runner {
         config,
@@ -71,6 +72,7 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
         hooks,
         destinations,
         responders: Responders::default(),
+        propagation: Propagation::new(&config.resolvers),
         stop,
         signals,
         reporter,
@@ -96,7 +98,11 @@ pub(super) async fn start_hooks(gathered: &Gathered, command: &str, stop: &Stop)
 }
 
 /// Finds the hooks and calls none.
-pub(super) fn find_hooks(gathered: &Gathered, command: &str, stop: &Stop) -> Result<Hooks, Error> {
+pub(in crate::commands) fn find_hooks(
+    gathered: &Gathered,
+    command: &str,
+    stop: &Stop,
+) -> Result<Hooks, Error> {
     find_these_hooks(gathered, gathered.config.hooks.clone(), command, stop)
 }
 
@@ -175,6 +181,9 @@ fn withhold_secrets(config: &Config, context: &mut HookContext) {
         }
     }
 }
+
+/// dehydrated's word for what a run does.
+pub(in crate::commands) const SIGN_DOMAINS: &str = "sign_domains";
 
 /// dehydrated's word for signing a request.
 const SIGN_CSR: &str = "sign_csr";

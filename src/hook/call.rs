@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, TRY_LATER, Triple, env};
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, TRY_LATER};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::batch::{Coming, Gathering};
@@ -96,6 +96,13 @@ impl Hook {
             return false;
         }
         let configured = self.settings.operations.as_ref();
+        if operation == Operation::ListChallenges {
+            // Whoever is to clean may look.
+            let is_given =
+                |list: &Vec<_>| list.contains(&operation) || list.contains(&Operation::CleanChallenge);
+            return configured.is_none_or(is_given)
+                && self.announced().is_some_and(|said| said.wants(operation));
+        }
         configured.is_none_or(|list| list.contains(&operation))
             && self.announced().is_none_or(|said| said.wants(operation))
     }
@@ -238,7 +245,6 @@ impl Hook {
         } else {
             set.extend(facts.into_iter().flat_map(environment::exports));
         }
-        set.extend(record_name(call, facts).map(|name| (env::RECORD_NAME, name)));
         let mut environment = self.environment.clone();
         let set = set.into_iter().chain(extra.iter().cloned());
         environment.extend(set.map(|(name, value)| (name.into(), value.into())));
@@ -293,13 +299,6 @@ impl Hook {
 pub(super) struct Turn<'a> {
     _own: Option<SemaphorePermit<'a>>,
     _slot: Option<SemaphorePermit<'a>>,
-}
-
-/// The name of the TXT record of a single dns-01 challenge (RFC 8555 §8.4).
-fn record_name(call: &HookCall, facts: Option<&Facts<'_>>) -> Option<String> {
-    let (HookCall::DeployChallenge(triples) | HookCall::CleanChallenge(triples)) = call else { return None };
-    let [Triple { identifier, .. }] = triples.as_slice() else { return None };
-    (facts?.challenge == "dns-01").then(|| format!("_acme-challenge.{identifier}"))
 }
 
 #[cfg(test)]

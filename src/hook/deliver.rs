@@ -93,7 +93,7 @@ impl Hooks {
         Ok(())
     }
 
-    fn destination(&self, name: &str, operation: Operation) -> Result<&Rc<Hook>, HookError> {
+    pub(super) fn destination(&self, name: &str, operation: Operation) -> Result<&Rc<Hook>, HookError> {
         let hook = self.hooks_of(operation, None).find(|hook| hook.name() == name);
         hook.ok_or_else(|| HookError::NoSuchHook { hook: name.to_owned(), operation })
     }

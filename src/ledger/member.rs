@@ -93,6 +93,20 @@ pub struct Owed {
     pub answer: Answer,
 }
 
+/// An answer that was deployed in DNS, and may have been cleaned since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployed {
+    /// The challenge type.
+    pub challenge: String,
+    /// The hooks it was deployed with.
+    pub hooks: Vec<String>,
+    /// What was deployed.
+    pub answer: Answer,
+    /// When that was done last.
+    pub at: i64,
+}
+
 /// Files that are durable and not (all) linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,6 +30,7 @@ fn owed(value: &str, hook: &str) -> Owed {
         token: "token".to_owned(),
         value: value.to_owned(),
         wildcard: false,
+        record: None,
     };
     Owed { challenge: "dns-01".to_owned(), hooks: vec![hook.to_owned()], answer }
 }
@@ -76,6 +77,28 @@ fn cleaning_is_owed_until_it_was_done() {
     assert_eq!(record.owed_for(&answers), record.owed_cleaning[..1]);
     record.cleaned(&answers);
     assert_eq!(record.owed_cleaning, [owed("2", "dns")]);
+}
+
+#[test]
+fn answers_in_dns_are_remembered_after_they_were_cleaned() {
+    let mut record = Record::default();
+    let http = Owed { challenge: "http-01".to_owned(), ..owed("file", "web") };
+    record.deploying([owed("1", "dns"), owed("2", "dns"), http], NOW);
+    record.cleaned(&record.owed_cleaning.iter().map(|owed| owed.answer.clone()).collect::<Vec<_>>());
+    let known = |record: &Record| -> Vec<_> {
+        record.deployed.iter().map(|deployed| (deployed.answer.value.clone(), deployed.at - NOW)).collect()
+    };
+    assert_eq!(known(&record), [("1".to_owned(), 0), ("2".to_owned(), 0)]);
+    // The same value again: it is as old as its last time.
+    record.deploying([owed("1", "dns")], NOW + 5);
+    assert_eq!(known(&record), [("2".to_owned(), 0), ("1".to_owned(), 5)]);
+    record.forget(&[owed("1", "dns").answer]);
+    assert_eq!(known(&record), [("2".to_owned(), 0)]);
+    // Neither for ever nor without end.
+    record.deploying((0..400).map(|number| owed(&number.to_string(), "dns")), NOW + 366 * 86_400);
+    assert_eq!(record.deployed.len(), 300);
+    assert_eq!(record.deployed[0].answer.value, "100");
+    assert_eq!(record.owed_cleaning.len(), 400, "what is owed is never forgotten");
 }
 
 #[test]
@@ -232,7 +255,7 @@ prop_compose! {
     fn records()(
         fence in any::<u64>(),
         intent in option::of(intents()),
-        owed_cleaning in vec((text(), text()).prop_map(|(value, hook)| owed(&value, &hook)), 0..3),
+        answers in vec((text(), text(), any::<i64>(), any::<bool>()), 0..3),
         staged in option::of((any::<u64>(), keys(), any::<bool>())),
         deliveries in btree_map(text(), deliveries(), 0..3),
         renewal in option::of(renewals()),
@@ -243,11 +266,17 @@ prop_compose! {
         owed_response in option::of((any::<u64>(), vec(text(), 0..3))),
         without_responder in option::of(text()),
     ) -> Record {
+        let owed_cleaning = answers.iter().filter(|(.., cleaned)| !cleaned);
+        let owed_cleaning = owed_cleaning.map(|(value, hook, ..)| owed(value, hook)).collect();
+        let deployed = answers.into_iter().map(|(value, hook, at, _)| {
+            let Owed { challenge, hooks, answer } = owed(&value, &hook);
+            Deployed { challenge, hooks, answer, at }
+        }).collect();
         let owed_response = owed_response.map(|(timestamp, hooks)| OwedResponse { timestamp, hooks });
         let staged = staged.map(|(timestamp, key, switch)| Staged { timestamp, key: key.source(), switch });
         let revoked = revoked.map(|(fingerprint, key_compromised)| Revoked { fingerprint, key_compromised });
         Record {
-            format: FORMAT, fence, intent, owed_cleaning, staged, deliveries, renewal, failures, settings,
+            format: FORMAT, fence, intent, owed_cleaning, deployed, staged, deliveries, renewal, failures, settings,
             revoked, foreign_key, owed_response, without_responder,
         }
     }

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::certificate::Certificate;
-use super::undeclared::owes_cleaning;
+use super::leftovers::owes_cleaning;
 use super::wanted::Wanted;
 use super::{hook_error, store_error};
 use crate::error::Error;

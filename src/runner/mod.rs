@@ -9,6 +9,7 @@ pub mod authority;
 mod certificate;
 mod delivery;
 mod failure;
+mod leftovers;
 mod network;
 mod outcome;
 mod renewal;
@@ -29,6 +30,7 @@ use time::OffsetDateTime;
 
 pub use authority::Authorities;
 use certificate::{Certificate, Ended};
+pub use leftovers::{Findings, Leftovers, State, Value, Wish};
 pub use responders::Responders;
 pub use signals::Signals;
 pub use unavailable::{AuthorityError, Unavailable};
@@ -41,6 +43,7 @@ use crate::hook::{HookError, Hooks, Operation, Stop};
 use crate::identifier::CertName;
 use crate::issue::IssueError;
 use crate::plan::Circumstances;
+use crate::propagation::Propagation;
 use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
 
@@ -64,6 +67,8 @@ pub struct Runner<'a> {
     pub destinations: Vec<String>,
     /// Who answers challenges without a hook.
     pub responders: Responders,
+    /// Who knows what is visible in DNS.
+    pub propagation: Propagation,
     /// Ends waits when a signal came.
     pub stop: Stop,
     /// Which signal came.

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::certificate::Certificate;
-use super::undeclared::owes_cleaning;
+use super::leftovers::owes_cleaning;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Record;
 use crate::plan::{self, Step};

@@ -2,16 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::wanted::facts;
+use super::leftovers::{CleanedOne, owes_cleaning};
 use super::{Runner, hook_error, store_error};
 use crate::domains::Entry;
 use crate::error::Error;
-use crate::hook::Hooks;
-use crate::identifier::{CertName, Identifier};
-use crate::issue::Cleaner;
-use crate::ledger::Record;
-use crate::report::Event;
-use crate::store::{Lease, LeaseOutcome};
+use crate::identifier::CertName;
 
 /// Cleans what earlier runs deployed for certificates without an entry; gives what stays to be cleaned.
 ///
@@ -28,34 +23,11 @@ pub(super) async fn clean(runner: &Runner<'_>, entries: &[Entry]) -> Result<Vec<
             && !runner.stop.is_stopped()
         {
             runner.hooks.ready().await.map_err(|error| hook_error(&error))?;
-            problems.extend(clean_one(runner, name).await?);
+            // Another run that has it in work cleans it.
+            if let CleanedOne::Here { errors, .. } = runner.leftovers().clean_one(name, &[], false).await? {
+                problems.extend(errors);
+            }
         }
     }
     Ok(problems)
-}
-
-/// Whether something is deployed that this run can clean: by one of its hooks, or without a hook.
-pub(super) fn owes_cleaning(hooks: &Hooks, record: &Record) -> bool {
-    let is_ours = |owing: &Vec<String>| owing.is_empty() || owing.iter().any(|hook| hooks.has(hook));
-    record.owed_cleaning.iter().any(|owed| is_ours(&owed.hooks))
-}
-
-async fn clean_one(runner: &Runner<'_>, name: &CertName) -> Result<Vec<String>, Error> {
-    let taken = runner.store.lease(name).await.map_err(store_error)?;
-    // Another run that has it in work cleans it.
-    let LeaseOutcome::Taken(lease) = taken else { return Ok(Vec::new()) };
-    let mut lease = Lease::new(lease);
-    let owed = lease.record.owed_cleaning.clone();
-    let identifiers: BTreeSet<&str> = owed.iter().map(|owed| owed.answer.identifier.as_str()).collect();
-    let names: Vec<Identifier> = identifiers.iter().filter_map(|name| name.parse().ok()).collect();
-    let settings = runner.config.certificate(name);
-    let facts = facts(name, &names, &settings, 1);
-    let responder = runner.responders.of(runner.config, &settings);
-    let cleaned = Cleaner { hooks: &runner.hooks, responder: &responder }.clean(&facts, owed).await;
-    for error in &cleaned.errors {
-        runner.reporter.event(&Event::CleaningFailed { name, error });
-    }
-    lease.record.owed_cleaning = cleaned.still_owed;
-    lease.save().await.map_err(store_error)?;
-    Ok(cleaned.errors.iter().map(|error| format!("{name}: {error}")).collect())
 }

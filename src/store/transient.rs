@@ -131,6 +131,7 @@ impl Leased for Transient {
                 real = Record { fence: real.fence, staged: None, ..record.clone() };
             } else {
                 real.owed_cleaning.clone_from(&record.owed_cleaning);
+                real.deployed.clone_from(&record.deployed);
             }
             if real != self.lease.loaded().record {
                 self.lease.save(&real).await?;
@@ -188,6 +189,7 @@ fn without_work(mut loaded: Loaded) -> Loaded {
     loaded.record = Record {
         fence: loaded.record.fence,
         owed_cleaning: std::mem::take(&mut loaded.record.owed_cleaning),
+        deployed: std::mem::take(&mut loaded.record.deployed),
         renewal: loaded.record.renewal.take(),
         foreign_key: loaded.record.foreign_key,
         ..Record::default()

@@ -8,7 +8,7 @@ use reqwest::{Certificate, ClientBuilder, Identity, Proxy, redirect};
 use url::Url;
 
 use super::{Error, Options};
-use crate::acme::system_bundle;
+use crate::acme::system_roots;
 
 /// A client that follows nothing and sends what every request has.
 pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
@@ -65,7 +65,7 @@ fn trust(builder: ClientBuilder, options: &Options) -> Result<ClientBuilder, Err
     if options.address.scheme() == "http" {
         return Ok(builder.tls_certs_only(roots));
     }
-    Ok(match (roots.is_empty(), system_bundle()) {
+    Ok(match (roots.is_empty(), system_roots()) {
         (false, _) => builder.tls_certs_only(roots),
         (true, Some(system)) => builder.tls_certs_only(system),
         (true, None) => builder,

@@ -5,6 +5,7 @@ mod cleanup;
 mod completions;
 mod config;
 mod deliver;
+mod dns_gc;
 mod exit_codes;
 mod hook;
 mod import;

@@ -1,12 +1,13 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::rig::Rig;
-use super::test::{Test, hydrant};
+use super::rig::{Rig, curl};
+use super::test::{Test, bundled_hook};
 
 /// The zones of a rig with Route 53, and a key to them.
 pub(crate) struct Route53<'r> {
@@ -48,6 +49,11 @@ impl<'r> Route53<'r> {
         Route53 { rig, key: (text("AccessKeyId"), text("SecretAccessKey")) }
     }
 
+    /// Its id and its secret.
+    pub(crate) fn key(&self) -> (&str, &str) {
+        (&self.key.0, &self.key.1)
+    }
+
     /// Makes public zones; gives their ids.
     #[track_caller]
     pub(crate) fn zones(&self, names: &[&str]) -> Vec<String> {
@@ -61,9 +67,18 @@ impl<'r> Route53<'r> {
     /// Sets a record, with a TTL of 300.
     #[track_caller]
     pub(crate) fn set(&self, zone: &str, name: &str, kind: &str, values: &[&str]) {
-        let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
-        let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
-        let changes = json!({ "Changes": [{ "Action": "UPSERT", "ResourceRecordSet": set }] });
+        self.set_all(zone, &[(name, kind, values)]);
+    }
+
+    /// Sets many records.
+    #[track_caller]
+    pub(crate) fn set_all(&self, zone: &str, sets: &[(&str, &str, &[&str])]) {
+        let change = |(name, kind, values): &(&str, &str, &[&str])| {
+            let records: Vec<_> = values.iter().map(|value| json!({ "Value": value })).collect();
+            let set = json!({ "Name": name, "Type": kind, "TTL": 300, "ResourceRecords": records });
+            json!({ "Action": "UPSERT", "ResourceRecordSet": set })
+        };
+        let changes = json!({ "Changes": sets.iter().map(change).collect::<Vec<_>>() });
         let arguments = json!({ "HostedZoneId": zone, "ChangeBatch": changes });
         self.aws(&json!([["route53", "change_resource_record_sets", arguments]]));
     }
@@ -93,15 +108,37 @@ impl<'r> Route53<'r> {
         aws(self.rig, calls)
     }
 
+    /// Has the client of a request to come killed (-9): as `tests/rig/route53_guard.py` explains.
+    #[track_caller]
+    pub(crate) fn kill(&self, rule: &Value) {
+        let url = format!("{}/kill", self.rig.environment()["RIG_ROUTE53"]);
+        curl(Command::new("curl").args(["-X", "PUT", "--data-binary", &rule.to_string()]).arg(url));
+    }
+
+    /// How many requests about each zone there were.
+    pub(crate) fn requests_by_zone(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for line in self.log().lines() {
+            let zone = line.split_once("/hostedzone/").and_then(|(_, path)| path.split_once("/rrset"));
+            if let Some((zone, _)) = zone {
+                *counts.entry(zone.to_owned()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.rig.directory().join("guard.log")).unwrap()
+    }
+
     /// The requests so far: `zones`, `change`, `read` or `status`, with the code of an error behind it.
     #[track_caller]
     pub(crate) fn requests(&self) -> Vec<String> {
-        let file = self.rig.directory().join("guard.log");
-        let text = fs::read_to_string(&file).unwrap();
         let named = |line: &str| {
             let [method, path, _, code] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
             let what = match (method, path.split('?').next()?.trim_start_matches("/2013-04-01/")) {
                 ("GET", "hostedzone") => "zones",
+                ("KILL", _) => "killed",
                 ("POST", _) => "change",
                 ("GET", path) if path.ends_with("/rrset") => "read",
                 ("GET", path) if path.starts_with("change/") => "status",
@@ -109,7 +146,7 @@ impl<'r> Route53<'r> {
             };
             Some(if code == "-" { what.to_owned() } else { format!("{what} {code}") })
         };
-        text.lines().filter_map(named).collect()
+        self.log().lines().filter_map(named).collect()
     }
 }
 
@@ -146,7 +183,5 @@ impl Test {
 /// The hook, which is built with the workspace.
 #[track_caller]
 pub(crate) fn route53_hook() -> PathBuf {
-    let hook = Path::new(hydrant()).with_file_name("hydrant-hook-route53");
-    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
-    hook
+    bundled_hook("hydrant-hook-route53")
 }

@@ -271,17 +271,29 @@ pub(crate) fn hydrant() -> &'static str {
 /// The rig's compiled hook, which is built with the workspace.
 #[track_caller]
 pub(crate) fn rig_hook() -> PathBuf {
-    let hook = Path::new(hydrant()).with_file_name("hydrant-rig-hook");
-    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
-    hook
+    bundled_hook("hydrant-rig-hook")
 }
 
 /// The real dehydrated, as reference and peer.
 #[track_caller]
 pub(crate) fn dehydrated() -> PathBuf {
+    part("usr/bin/dehydrated")
+}
+
+/// A program that `tests/rig/install` has put into the parts of the rig.
+#[track_caller]
+pub(crate) fn part(path: &str) -> PathBuf {
     let parts = env::var_os("HYDRANT_RIG_PARTS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rig/.parts"), PathBuf::from);
-    let program = parts.join("usr/bin/dehydrated");
+    let program = parts.join(path);
     assert!(program.exists(), "{} is missing: tests/rig/install", program.display());
     program
+}
+
+/// A hook of ours, which is built with the workspace.
+#[track_caller]
+pub(crate) fn bundled_hook(name: &str) -> PathBuf {
+    let hook = Path::new(hydrant()).with_file_name(name);
+    assert!(hook.exists(), "{} is missing: cargo build --workspace", hook.display());
+    hook
 }

@@ -25,6 +25,10 @@ pub enum HookCall {
     DeployChallenge(Vec<Triple>),
     /// Take the same answers away. Called whatever became of them, and also for those that were never deployed.
     CleanChallenge(Vec<Triple>),
+    /// Tell which values there are at the `_acme-challenge` names of these names, whoever put them there
+    /// ([`Listing`](crate::Listing)). Of the names none is a wildcard, and there is at least one. Only for hooks that
+    /// announce it.
+    ListChallenges(Vec<String>),
     /// The CA refused an answer.
     InvalidChallenge {
         /// The name that failed.
@@ -162,6 +166,7 @@ impl HookCall {
                     argv.extend([identifier.clone(), token.clone(), value.clone()]);
                 }
             }
+            Self::ListChallenges(names) => argv.extend_from_slice(names),
             Self::InvalidChallenge { domain, response } => {
                 argv.extend([domain.clone(), response.clone()]);
             }
@@ -196,6 +201,7 @@ impl HookCall {
             Self::GenerateCsr { .. } => Some(Operation::GenerateCsr),
             Self::DeployChallenge(_) => Some(Operation::DeployChallenge),
             Self::CleanChallenge(_) => Some(Operation::CleanChallenge),
+            Self::ListChallenges(_) => Some(Operation::ListChallenges),
             Self::InvalidChallenge { .. } => Some(Operation::InvalidChallenge),
             Self::SyncCert { .. } => Some(Operation::SyncCert),
             Self::DeployCert { .. } => Some(Operation::DeployCert),
@@ -235,6 +241,10 @@ impl Arguments {
             }
             Operation::DeployChallenge => HookCall::DeployChallenge(self.triples()?),
             Operation::CleanChallenge => HookCall::CleanChallenge(self.triples()?),
+            Operation::ListChallenges if self.values.is_empty() => {
+                return Err(ParseError::TooFewArguments { operation: self.operation, expected: 1, given: 0 });
+            }
+            Operation::ListChallenges => HookCall::ListChallenges(self.values),
             Operation::InvalidChallenge => {
                 let [domain, response] = self.exactly()?;
                 HookCall::InvalidChallenge { domain, response }

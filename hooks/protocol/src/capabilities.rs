@@ -16,10 +16,11 @@ pub const PROTOCOL: u32 = 1;
 /// Only when `HYDRANT_PROTOCOL` is set: under dehydrated a hook keeps silent. Members that a version does not know are
 /// ignored, and all but `hydrant` may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Capabilities {
     /// The version it speaks: [`PROTOCOL`].
     pub hydrant: u32,
-    /// The operations it wants to be called for. `None`: all.
+    /// The operations it wants to be called for. `None`: all that dehydrated knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
     /// How many challenges it takes in one call.
@@ -31,6 +32,10 @@ pub struct Capabilities {
     /// Whether `deploy_challenge` returns only when the CA can see the answer.
     #[serde(default)]
     pub visible_on_return: bool,
+    /// Whether it writes TXT records by the names in `HYDRANT_RECORD_NAMES`; without that a challenge whose record has
+    /// another name than dns-01's (dns-account-01) cannot be given to it.
+    #[serde(default)]
+    pub record_names: bool,
     /// Whether success of `deploy_cert` means that the certificate was seen in use.
     #[serde(default)]
     pub verifies_delivery: bool,
@@ -47,6 +52,7 @@ impl Capabilities {
             challenges: Chaining::default(),
             parallel: false,
             visible_on_return: false,
+            record_names: false,
             verifies_delivery: false,
         }
     }
@@ -96,7 +102,10 @@ impl Capabilities {
     /// Whether the hook wants to be called for this operation.
     #[must_use]
     pub fn wants(&self, operation: Operation) -> bool {
-        self.operations.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == operation.as_str()))
+        match &self.operations {
+            Some(wanted) => wanted.iter().any(|name| name == operation.as_str()),
+            None => !operation.is_hydrants_own(),
+        }
     }
 }
 
@@ -145,7 +154,9 @@ mod tests {
         let read = Capabilities::parse("{\"hydrant\": 1, \"colour\": \"blue\"}\n").unwrap().unwrap();
         assert_eq!(read.challenges, Chaining::Name);
         assert!(!read.parallel);
-        assert!(Operation::ALL.into_iter().all(|operation| read.wants(operation)));
+        assert!(
+            Operation::ALL.into_iter().all(|operation| read.wants(operation) != operation.is_hydrants_own())
+        );
     }
 
     #[test]

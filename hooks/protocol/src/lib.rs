@@ -5,7 +5,8 @@
 //! all of the contract that an old hook knows, and a hook written with this crate works under dehydrated too.
 //!
 //! hydrant adds facts in the environment ([`env`]), asks a hook once a run what it can do ([`Capabilities`]), and gives
-//! a hook that says it can take them the challenges of many certificates in one call ([`BatchFact`], [`Results`]).
+//! a hook that says it can take them the challenges of many certificates in one call ([`BatchFact`], [`Results`]). One
+//! that says it can is asked which values there are, so that forgotten ones are found ([`Listing`]).
 //!
 //! A whole hook:
 //!
@@ -36,12 +37,16 @@ mod batch;
 mod call;
 mod capabilities;
 pub mod env;
+mod listing;
 mod operation;
+mod record;
 
 pub use batch::{BatchFact, Results, TripleOutcome, TripleResult, batch_facts, read_results, write_batch};
 pub use call::{HookCall, ParseError, Triple};
 pub use capabilities::{Capabilities, CapabilitiesError, Chaining, PROTOCOL};
+pub use listing::{Listed, ListedValue, Listing, NotListed, read_listing};
 pub use operation::{Operation, PROBE, UnknownOperation};
+pub use record::{RecordNamesError, record_names};
 
 /// The exit code with which a hook says: not now, try again later (`EX_TEMPFAIL` of `sysexits.h`).
 pub const TRY_LATER: u8 = 75;

@@ -26,6 +26,8 @@ pub enum Operation {
     DeployChallenge,
     /// Take them away again.
     CleanChallenge,
+    /// Tell which values there are at the names of challenges. Not dehydrated's: only a hook that announces it is asked.
+    ListChallenges,
     /// The CA refused an answer.
     InvalidChallenge,
     /// New files are written and not yet in use.
@@ -44,11 +46,12 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::StartupHook,
         Self::GenerateCsr,
         Self::DeployChallenge,
         Self::CleanChallenge,
+        Self::ListChallenges,
         Self::InvalidChallenge,
         Self::SyncCert,
         Self::DeployCert,
@@ -64,6 +67,12 @@ impl Operation {
         matches!(self, Self::SyncCert | Self::DeployCert | Self::DeployOcsp | Self::UnchangedCert)
     }
 
+    /// Whether dehydrated does not know it. Then only a hook that announces it by name is called for it.
+    #[must_use]
+    pub fn is_hydrants_own(self) -> bool {
+        self == Self::ListChallenges
+    }
+
     /// The first argument of the call.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -72,6 +81,7 @@ impl Operation {
             Self::GenerateCsr => "generate_csr",
             Self::DeployChallenge => "deploy_challenge",
             Self::CleanChallenge => "clean_challenge",
+            Self::ListChallenges => "list_challenges",
             Self::InvalidChallenge => "invalid_challenge",
             Self::SyncCert => "sync_cert",
             Self::DeployCert => "deploy_cert",

@@ -1,14 +1,16 @@
-//! The two requests about records.
+//! The requests about records.
 
 use aws_sdk_route53::error::BuildError;
 use aws_sdk_route53::types::{
     Change as ApiChange, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
 };
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::name::normalized;
 
+use crate::account::Account;
 use crate::change::Work;
 use crate::error::Fault;
-use crate::records::{Change, TxtSet, Wish};
-use crate::zone::normalized;
+use crate::records::{Change, TxtSet};
 
 /// The TXT set of a name.
 ///
@@ -32,6 +34,45 @@ pub(crate) async fn read(work: &Work<'_>, record: &str) -> Result<Option<TxtSet>
     }
     let values = set.resource_records().iter().map(|value| value.value().to_owned()).collect();
     Ok(Some(TxtSet { ttl: set.ttl().unwrap_or(work.ttl), values }))
+}
+
+/// Where a page of a zone's sets begins: at this name, or the first one behind it.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    pub(crate) name: String,
+    pub(crate) kind: Option<RrType>,
+    pub(crate) identifier: Option<String>,
+}
+
+/// A page of a zone's sets.
+pub(crate) struct Page {
+    /// Names with their TXT values, of whatever routing policy.
+    pub(crate) texts: Vec<(String, Vec<String>)>,
+    /// Where the next page begins.
+    pub(crate) next: Option<Start>,
+}
+
+/// The sets from a name on, as many as the API gives at once.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) async fn page(account: &Account, zone: &str, start: &Start) -> Result<Page, Fault> {
+    let ask = || {
+        let request = account.client.list_resource_record_sets().hosted_zone_id(zone);
+        let request = request.start_record_name(&start.name).set_start_record_type(start.kind.clone());
+        request.set_start_record_identifier(start.identifier.clone()).send()
+    };
+    let page = account.pace.call("ListResourceRecordSets", Some(zone), ask).await?;
+    let sets = page.resource_record_sets().iter().filter(|set| *set.r#type() == RrType::Txt);
+    let values = |set: &ResourceRecordSet| {
+        set.resource_records().iter().map(|value| value.value().to_owned()).collect()
+    };
+    let next = page.next_record_name().filter(|_| page.is_truncated()).map(|name| Start {
+        name: normalized(name),
+        kind: page.next_record_type().cloned(),
+        identifier: page.next_record_identifier().map(str::to_owned),
+    });
+    Ok(Page { texts: sets.map(|set| (normalized(set.name()), values(set))).collect(), next })
 }
 
 /// Sends changes as one batch, of which all or nothing is done; gives the id of the change.

@@ -1,25 +1,31 @@
 //! One call of the hook: challenges in, an outcome for each of them out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::name::normalized;
 use hydrant_hook_protocol::Triple;
 
 use crate::account::{Account, Accounts};
 use crate::change::{self, Name, Outcome, Work};
-use crate::delegation::Delegation;
 use crate::error::Fault;
-use crate::records::Wish;
+use crate::place::{self, Zones};
 use crate::settings::Settings;
 use crate::wait;
-use crate::zone::{self, Zone, normalized};
+use crate::zone::Zone;
 
-const LOOKUPS_AT_ONCE: usize = 32;
-
-/// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
-pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
+/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the
+/// order of the triples.
+pub(crate) async fn carry_out(
+    settings: &Settings,
+    wish: Wish,
+    triples: &[Triple],
+    records: &[String],
+) -> Vec<Result<(), Fault>> {
     let accounts = Accounts::of(settings).await;
-    let targets = targets(settings, triples).await;
+    let asked: Vec<String> = records.iter().map(|record| normalized(record)).collect();
+    let targets = place::targets(settings, asked.iter().cloned().collect()).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
     let zones = match Zones::of(settings, &accounts, records).await {
         Ok(zones) => zones,
@@ -28,8 +34,8 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: Vec<Job<'_>> = Vec::new();
-    for (index, triple) in triples.iter().enumerate() {
-        let target = targets[&record(triple)].clone();
+    for (index, record) in asked.iter().enumerate() {
+        let target = targets[record].clone();
         let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
         match held {
             Ok((zone, target)) => {
@@ -101,63 +107,5 @@ impl Job<'_> {
         };
         let names: Vec<_> = self.names.iter().map(name).collect();
         change::settle(&work, &names).await
-    }
-}
-
-/// RFC 8555 §8.4: the value stands at `_acme-challenge` before the name, without the `*.` of a wildcard.
-fn record(triple: &Triple) -> String {
-    let name = normalized(&triple.identifier);
-    format!("_acme-challenge.{}", name.strip_prefix("*.").unwrap_or(&name))
-}
-
-/// Where each record is really written.
-async fn targets(settings: &Settings, triples: &[Triple]) -> BTreeMap<String, Result<String, Fault>> {
-    let records: BTreeSet<_> = triples.iter().map(record).collect();
-    let delegation = match Delegation::of(settings) {
-        Ok(delegation) => delegation,
-        Err(fault) => return records.into_iter().map(|record| (record, Err(fault.clone()))).collect(),
-    };
-    let followed = stream::iter(records).map(async |record| {
-        let target = delegation.target(&record).await;
-        (record, target)
-    });
-    followed.buffered(LOOKUPS_AT_ONCE).collect().await
-}
-
-/// The zones that records may be in.
-struct Zones {
-    /// Those that a person named. A record in one of them goes there, whatever else there is.
-    named: Vec<Zone>,
-    /// Those of the account, looked for only where records are in none of the former.
-    listed: Result<Vec<Zone>, Fault>,
-}
-
-impl Zones {
-    async fn of<'r>(
-        settings: &Settings,
-        accounts: &Accounts,
-        mut records: impl Iterator<Item = &'r String>,
-    ) -> Result<Self, Fault> {
-        let mut zones = Self { named: zone::named(&settings.zones), listed: Ok(Vec::new()) };
-        if let Some(id) = &settings.only_zone {
-            zones.named = vec![Zone { name: String::new(), id: id.clone(), is_named: true, role: None }];
-            return Ok(zones);
-        }
-        for entry in settings.zones.iter().filter(|entry| entry.id.is_none()) {
-            let account = accounts.with(entry.role.as_ref());
-            let own = zone::list(account).await?.into_iter().filter(|zone| zone.name == entry.name);
-            zones.named.extend(own.map(|zone| Zone { is_named: true, ..zone }));
-        }
-        if records.any(|record| matches!(zone::holding(record, &zones.named), Err(Fault::NoZone { .. }))) {
-            zones.listed = zone::list(accounts.with(None)).await;
-        }
-        Ok(zones)
-    }
-
-    fn holding(&self, record: &str) -> Result<&Zone, Fault> {
-        match zone::holding(record, &self.named) {
-            Err(Fault::NoZone { .. }) => zone::holding(record, self.listed.as_ref().map_err(Clone::clone)?),
-            held => held,
-        }
     }
 }

@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::pause::jittered;
 
 use crate::account::Account;
 use crate::api;
 use crate::error::Fault;
-use crate::pace::jittered;
-use crate::records::{self, Change, TxtSet, Wish};
+use crate::records::{self, Change, TxtSet};
 use crate::refusal::Refusal;
 
 /// The zone to change, and how.

@@ -1,5 +1,8 @@
 //! What can go wrong, what a person can do about it, and which of it passes by itself.
 
+use hydrant_hook_dns::delegation::Lost;
+use hydrant_hook_dns::outcome;
+use hydrant_hook_dns::settings::BadSetting;
 use thiserror::Error;
 
 /// Why a challenge was not deployed or cleaned.
@@ -23,12 +26,6 @@ pub enum Fault {
         /// Its text.
         message: String,
     },
-    /// CNAMEs lead to each other, or too far.
-    #[error("the CNAMEs at `{record}` do not end")]
-    CnameLoop {
-        /// The name that was followed.
-        record: String,
-    },
     /// There are no credentials, or they are wrong.
     #[error("no valid AWS credentials: {message}")]
     Credentials {
@@ -45,6 +42,9 @@ pub enum Fault {
         /// What AWS said.
         message: String,
     },
+    /// Nobody knows where the record has to be written.
+    #[error(transparent)]
+    Lost(#[from] Lost),
     /// No public zone holds the name.
     #[error("no public hosted zone holds `{record}`")]
     NoZone {
@@ -70,13 +70,8 @@ pub enum Fault {
         message: String,
     },
     /// A setting cannot be read.
-    #[error("{name}: {reason}")]
-    Setting {
-        /// The environment variable.
-        name: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
     /// The set is full.
     #[error("the name has {there} TXT values already and a set takes 400")]
     TooManyValues {
@@ -94,12 +89,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether it may pass by itself.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Pending { .. } | Self::Unanswered { .. })
-    }
-
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -126,10 +115,14 @@ impl Fault {
             _ => return None,
         })
     }
+}
 
-    /// The fault and its hint in one line.
-    #[must_use]
-    pub fn line(&self) -> String {
+impl outcome::Fault for Fault {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Pending { .. } | Self::Unanswered { .. } | Self::Lost(Lost::Unanswered { .. }))
+    }
+
+    fn line(&self) -> String {
         self.hint().map_or_else(|| self.to_string(), |hint| format!("{self}; hint: {hint}"))
     }
 }

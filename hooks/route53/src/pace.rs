@@ -4,12 +4,12 @@
 //! requests go out at once until one is throttled. Then all of this process wait, a little longer each time, and the
 //! gap closes again with every request that gets through.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_route53::config::http::HttpResponse;
 use aws_sdk_route53::error::SdkError;
+use hydrant_hook_dns::pause::jittered;
 
 use crate::answer;
 use crate::error::Fault;
@@ -120,10 +120,4 @@ impl Pace {
         // Whoever panicked left whole numbers behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Between half of it and all of it, so that those who met do not meet again.
-pub(crate) fn jittered(pause: Duration) -> Duration {
-    let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or_default();
-    pause / 2 + pause * random / 2000
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use hydrant_hook_dns::Wish;
+
 use crate::error::Fault;
 
 /// One name's set of TXT values, exactly as the API gives it: a deletion must repeat it.
@@ -11,15 +13,6 @@ pub struct TxtSet {
     pub ttl: i64,
     /// Values in their quoted form.
     pub values: Vec<String>,
-}
-
-/// What is wanted of some values of a name. Nothing is wanted of the other values there: they stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// They are there.
-    Present,
-    /// They are not there.
-    Absent,
 }
 
 /// One element of a change batch. There is no UPSERT here: it replaces whatever is there, unread values too.

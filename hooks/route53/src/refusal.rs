@@ -1,6 +1,6 @@
 //! What Route 53 says of a batch that it refused.
 
-use crate::zone::normalized;
+use hydrant_hook_dns::name::normalized;
 
 /// Its text, taken apart: one part for each change that does not fit.
 #[derive(Debug)]

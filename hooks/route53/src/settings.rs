@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hydrant_hook_dns::name::normalized;
+use hydrant_hook_dns::settings::{BadSetting, Variables, environment};
+
 use crate::error::Fault;
-use crate::zone::normalized;
 
 /// What a person can set.
 #[derive(Clone, Debug)]
@@ -43,7 +45,6 @@ pub struct NamedZone {
 }
 
 const ZONES: &str = "HYDRANT_ROUTE53_ZONES";
-const NAMESERVER: &str = "HYDRANT_ROUTE53_NAMESERVER";
 
 impl Settings {
     /// Reads the environment of this process.
@@ -51,53 +52,33 @@ impl Settings {
     /// # Errors
     /// When a variable holds what it cannot hold.
     pub fn from_env() -> Result<Self, Fault> {
-        Self::read(|name| std::env::var(name).ok())
+        Self::read(&environment())
     }
 
     /// Reads variables. One that is empty is not set.
     ///
     /// # Errors
     /// When a variable holds what it cannot hold.
-    pub fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, Fault> {
-        let text = |name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let seconds = |name, otherwise: f64| -> Result<Duration, Fault> {
-            let Some(text) = text(name) else { return Ok(Duration::from_secs_f64(otherwise)) };
-            let seconds = text.parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok());
-            seconds.ok_or_else(|| setting(name, format!("`{text}` is no number of seconds")))
-        };
-        let flag = |name, otherwise| match text(name).as_deref() {
-            None => Ok(otherwise),
-            Some("1" | "true" | "yes") => Ok(true),
-            Some("0" | "false" | "no") => Ok(false),
-            Some(other) => Err(setting(name, format!("`{other}` is neither true nor false"))),
-        };
-        let ttl = match text("AWS_TTL") {
+    pub fn read<F: Fn(&str) -> Option<String>>(variables: &Variables<F>) -> Result<Self, Fault> {
+        let ttl = match variables.text("AWS_TTL") {
             None => 60,
             Some(text) => match text.parse() {
                 Ok(ttl @ 0..=2_147_483_647) => ttl,
                 _ => return Err(setting("AWS_TTL", format!("`{text}` is no number of seconds"))),
             },
         };
-        let nameserver = match text(NAMESERVER) {
-            None => None,
-            Some(text) => {
-                let address = text.parse().or_else(|_| text.parse().map(|ip| SocketAddr::new(ip, 53)));
-                Some(address.map_err(|_| setting(NAMESERVER, format!("`{text}` is no address")))?)
-            }
-        };
-        let zones = text(ZONES).unwrap_or_default();
-        let zones = zones.split([' ', ',', '\n']).filter(|entry| !entry.is_empty()).map(NamedZone::parse);
+        let zones = variables.list(ZONES);
         Ok(Self {
-            only_zone: text("AWS_HOSTED_ZONE_ID").map(|id| bare_id(&id).to_owned()),
-            zones: zones.collect::<Result<_, _>>()?,
-            role: text("AWS_ASSUME_ROLE_ARN"),
-            external_id: text("AWS_EXTERNAL_ID"),
+            only_zone: variables.text("AWS_HOSTED_ZONE_ID").map(|id| bare_id(&id).to_owned()),
+            zones: zones.iter().map(|entry| NamedZone::parse(entry)).collect::<Result<_, _>>()?,
+            role: variables.text("AWS_ASSUME_ROLE_ARN"),
+            external_id: variables.text("AWS_EXTERNAL_ID"),
             ttl,
-            patience: seconds("AWS_PROPAGATION_TIMEOUT", 120.0)?,
-            first_poll: seconds("AWS_POLLING_INTERVAL", 4.0)?,
-            wait: flag("AWS_WAIT_FOR_RECORD_SETS_CHANGED", true)?,
-            follow: flag("HYDRANT_ROUTE53_FOLLOW_CNAME", true)?,
-            nameserver,
+            patience: variables.seconds("AWS_PROPAGATION_TIMEOUT", 120.0)?,
+            first_poll: variables.seconds("AWS_POLLING_INTERVAL", 4.0)?,
+            wait: variables.flag("AWS_WAIT_FOR_RECORD_SETS_CHANGED", true)?,
+            follow: variables.flag("HYDRANT_ROUTE53_FOLLOW_CNAME", true)?,
+            nameserver: variables.nameserver("HYDRANT_ROUTE53_NAMESERVER")?,
         })
     }
 }
@@ -126,7 +107,7 @@ pub(crate) fn bare_id(id: &str) -> &str {
 }
 
 fn setting(name: &'static str, reason: String) -> Fault {
-    Fault::Setting { name, reason }
+    BadSetting::new(name, reason).into()
 }
 
 #[cfg(test)]
@@ -134,7 +115,7 @@ mod tests {
     use super::*;
 
     fn with(name: &'static str, value: &str) -> Result<Settings, Fault> {
-        Settings::read(|asked| (asked == name).then(|| value.to_owned()))
+        Settings::read(&Variables(|asked: &str| (asked == name).then(|| value.to_owned())))
     }
 
     #[test]
@@ -164,17 +145,5 @@ mod tests {
             "HYDRANT_ROUTE53_ZONES: `a.example` is not NAME=ID, NAME@ROLE or NAME=ID@ROLE"
         );
         assert_eq!(error("AWS_TTL", "soon"), "AWS_TTL: `soon` is no number of seconds");
-        assert_eq!(
-            error("AWS_PROPAGATION_TIMEOUT", "-1"),
-            "AWS_PROPAGATION_TIMEOUT: `-1` is no number of seconds"
-        );
-        assert_eq!(error(NAMESERVER, "ns1"), "HYDRANT_ROUTE53_NAMESERVER: `ns1` is no address");
-    }
-
-    #[test]
-    fn an_address_has_port_53_unless_it_says_so() {
-        let address = |text| with(NAMESERVER, text).unwrap().nameserver.unwrap().to_string();
-        assert_eq!(address("127.0.0.2"), "127.0.0.2:53");
-        assert_eq!(address("[::1]:5353"), "[::1]:5353");
     }
 }

@@ -1,6 +1,7 @@
 //! Which hosted zone holds a record.
 
 use aws_sdk_route53::types::HostedZoneConfig;
+use hydrant_hook_dns::name::{holds, normalized};
 
 use crate::account::Account;
 use crate::error::Fault;
@@ -25,12 +26,10 @@ pub struct Zone {
 /// # Errors
 /// When none holds it, or several public zones have that name: nothing here says which of them is delegated to.
 pub fn holding<'z>(record: &str, zones: &'z [Zone]) -> Result<&'z Zone, Fault> {
-    let holds = |zone: &&Zone| {
-        record
-            .strip_suffix(&zone.name)
-            .is_some_and(|front| front.is_empty() || front.ends_with('.') || zone.name.is_empty())
-    };
-    let best = zones.iter().filter(holds).max_by_key(|zone| (zone.name.len(), zone.is_named));
+    let best = zones
+        .iter()
+        .filter(|zone| holds(&zone.name, record))
+        .max_by_key(|zone| (zone.name.len(), zone.is_named));
     let best = best.ok_or_else(|| Fault::NoZone { record: record.to_owned() })?;
     let equal = zones.iter().filter(|zone| zone.name == best.name && zone.is_named == best.is_named);
     let mut ids: Vec<_> = equal.map(|zone| zone.id.clone()).collect();
@@ -79,25 +78,6 @@ pub fn named(entries: &[NamedZone]) -> Vec<Zone> {
     entries.iter().filter_map(zone).collect()
 }
 
-/// A name as names are compared: lower case, no dot at its end, octal escapes of the API resolved (`\052` is `*`).
-#[must_use]
-pub fn normalized(name: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = name;
-    while let Some(next) = rest.chars().next() {
-        let code = rest.strip_prefix('\\').and_then(|digits| digits.get(..3));
-        if let Some(code) = code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            plain.push(char::from(code).to_ascii_lowercase());
-            rest = &rest[4..];
-        } else {
-            plain.push(next.to_ascii_lowercase());
-            rest = &rest[next.len_utf8()..];
-        }
-    }
-    plain.truncate(plain.trim_end_matches('.').len());
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,11 +107,5 @@ mod tests {
         );
         zones.push(Zone { is_named: true, ..zone("example.com", "Z1") });
         assert_eq!(holding("a.example.com", &zones).unwrap().id, "Z1");
-    }
-
-    #[test]
-    fn names_of_the_api_are_normalized() {
-        assert_eq!(normalized("\\052.Example.COM."), "*.example.com");
-        assert_eq!(normalized("a\\"), "a\\");
     }
 }

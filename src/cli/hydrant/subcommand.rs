@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Pattern;
-use crate::identifier::{CertName, DnsName};
+use crate::config::duration::Humane;
+use crate::identifier::{CertName, DnsName, Identifier};
 
 /// `run`
 #[derive(Clone, Debug, Default, Args)]
@@ -200,6 +201,61 @@ pub enum Config {
     #[command(after_help = "Example:
   hydrant config schema > hydrant.schema.json")]
     Schema,
+}
+
+/// `dns`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Dns {
+    /// Find challenge records that were left behind, and clean them up
+    ///
+    /// What the ledger still owes is cleaned, as the next run would do it. Then hooks that can do so tell which values there
+    /// are at the challenge records of the certificates, and each is shown with its age and its owner. With --older-than,
+    /// those that hydrant put there itself and that are older are removed. Values of others are shown and never removed,
+    /// and certificates that another run has in work are left alone.
+    #[command(after_help = "Examples:
+  hydrant dns gc --dry-run                    look, and change nothing
+  hydrant dns gc                              clean what is owed, show what else is there
+  hydrant dns gc --older-than 7d              also remove what hydrant left there a week ago")]
+    Gc(DnsGc),
+    /// Print the records that prove names for good (dns-persist-01), or look whether they are there
+    ///
+    /// Such a record is set once, by hand or by whoever has the zone; with `challenge: dns-persist-01` names that have one
+    /// are then proved without any hook. It names the CA and the ACME account, so the account must be registered. For CAs
+    /// that offer this challenge.
+    #[command(after_help = "Examples:
+  hydrant dns persist                                   the records of all names in the list
+  hydrant dns persist example.org '*.example.org'       those of these names
+  hydrant dns persist --valid-for 400d                  that are good for so long only
+  hydrant dns persist --check                           look whether they are there and right")]
+    Persist(DnsPersist),
+}
+
+/// `dns persist`
+#[derive(Clone, Debug, Default, Args)]
+pub struct DnsPersist {
+    /// The names to prove, instead of those of the list
+    #[arg(value_name = "NAME")]
+    pub names: Vec<Identifier>,
+    /// How long the records are to be good for, such as 400d
+    #[arg(long, value_name = "DURATION")]
+    pub valid_for: Option<Humane>,
+    /// Ask DNS for them; ends with 1 where one is missing or wrong
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `dns gc`
+#[derive(Clone, Debug, Default, Args)]
+pub struct DnsGc {
+    /// Also remove values that hydrant put there and that are older than this, such as 7d
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<Humane>,
+    /// Only say what would be done
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+    /// Some of the certificates.
+    #[command(flatten)]
+    pub selection: Selection,
 }
 
 /// `import`

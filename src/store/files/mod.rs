@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::atomic::{self, FileError, Modes};
@@ -40,6 +41,8 @@ pub struct FileStore {
     certs: PathBuf,
     records: PathBuf,
     modes: Modes,
+    /// How many leases are out.
+    leases: Arc<AtomicUsize>,
 }
 
 impl FileStore {
@@ -47,7 +50,7 @@ impl FileStore {
     /// created when something is written.
     #[must_use]
     pub fn new(certs: PathBuf, state: &Path) -> Self {
-        Self { certs, records: state.join("certificates"), modes: Modes::PRIVATE }
+        Self { certs, records: state.join("certificates"), modes: Modes::PRIVATE, leases: Arc::default() }
     }
 
     /// The same with other modes for what is created below CERTDIR. Records stay private: they may hold keys.
@@ -82,7 +85,8 @@ impl FileStore {
         let record = held.record()?;
         let (stored, damage) = held.reader()?.stored(name)?;
         let loaded = Loaded::new(stored, damage, record);
-        Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), modes: self.modes, loaded })))
+        let counted = Counted::new(&self.leases);
+        Ok(Attempt::Taken(Box::new(FileLease { held: Arc::new(held), modes: self.modes, loaded, counted })))
     }
 }
 
@@ -207,6 +211,7 @@ struct FileLease {
     held: Arc<Held>,
     modes: Modes,
     loaded: Loaded,
+    counted: Counted,
 }
 
 impl Leased for FileLease {
@@ -217,14 +222,14 @@ impl Leased for FileLease {
     fn save<'a>(&'a mut self, record: &'a Record) -> Pending<'a, Result<(), StoreError>> {
         let (held, record) = (Arc::clone(&self.held), record.clone());
         Box::pin(async move {
-            self.loaded.record = blocking(move || held.save(record)).await?;
+            self.loaded.record = self.counted.blocking(move || held.save(record)).await?;
             Ok(())
         })
     }
 
     fn fresh_timestamp(&mut self, now: i64) -> Pending<'_, Result<u64, StoreError>> {
         let dir = self.held.dir();
-        Box::pin(blocking(move || Ok(set::fresh_timestamp(&dir, now)?)))
+        Box::pin(self.counted.blocking(move || Ok(set::fresh_timestamp(&dir, now)?)))
     }
 
     fn stage<'a>(
@@ -236,12 +241,14 @@ impl Leased for FileLease {
     ) -> Pending<'a, Result<(), StoreError>> {
         let (held, modes) = (Arc::clone(&self.held), self.modes);
         let (key, csr, chain) = (key.clone(), csr.to_owned(), chain.clone());
-        Box::pin(blocking(move || Ok(set::stage(&held.dir(), modes, timestamp, &key, &csr, &chain)?)))
+        Box::pin(
+            self.counted.blocking(move || Ok(set::stage(&held.dir(), modes, timestamp, &key, &csr, &chain)?)),
+        )
     }
 
     fn staged<'a>(&'a mut self, staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>> {
         let (dir, staged) = (self.held.dir(), staged.clone());
-        Box::pin(blocking(move || {
+        Box::pin(self.counted.blocking(move || {
             set::check(&dir, staged.timestamp)?;
             Ok(set::staged_paths(&dir, staged.timestamp, staged.key))
         }))
@@ -250,11 +257,13 @@ impl Leased for FileLease {
     fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<(), StoreError>> {
         let held = Arc::clone(&self.held);
         Box::pin(async move {
-            let (stored, damage) = blocking(move || {
-                set::switch(&held.dir(), timestamp)?;
-                Ok::<_, StoreError>(held.reader()?.stored(held.name())?)
-            })
-            .await?;
+            let (stored, damage) = self
+                .counted
+                .blocking(move || {
+                    set::switch(&held.dir(), timestamp)?;
+                    Ok::<_, StoreError>(held.reader()?.stored(held.name())?)
+                })
+                .await?;
             self.loaded = Loaded::new(stored, damage, std::mem::take(&mut self.loaded.record));
             Ok(())
         })
@@ -267,17 +276,17 @@ impl Leased for FileLease {
 
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
         let dir = self.held.dir();
-        Box::pin(blocking(move || Ok(set::key(&dir)?)))
+        Box::pin(self.counted.blocking(move || Ok(set::key(&dir)?)))
     }
 
     fn next_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {
         let dir = self.held.dir();
-        Box::pin(blocking(move || Ok(set::next_key(&dir)?)))
+        Box::pin(self.counted.blocking(move || Ok(set::next_key(&dir)?)))
     }
 
     fn stapling(&self) -> Pending<'_, Result<Option<Stapling>, StoreError>> {
         let dir = self.held.dir();
-        Box::pin(blocking(move || Ok(set::stapling(&dir)?)))
+        Box::pin(self.counted.blocking(move || Ok(set::stapling(&dir)?)))
     }
 
     fn save_response<'a>(
@@ -286,12 +295,34 @@ impl Leased for FileLease {
         response: &'a [u8],
     ) -> Pending<'a, Result<(), StoreError>> {
         let (dir, modes, response) = (self.held.dir(), self.modes, response.to_owned());
-        Box::pin(blocking(move || Ok(set::save_response(&dir, modes, timestamp, &response)?)))
+        Box::pin(self.counted.blocking(move || Ok(set::save_response(&dir, modes, timestamp, &response)?)))
     }
 
     fn save_next_key<'a>(&'a mut self, key: Option<&'a Secret>) -> Pending<'a, Result<(), StoreError>> {
         let (dir, key) = (self.held.dir(), key.cloned());
-        Box::pin(blocking(move || Ok(set::save_next_key(&dir, key.as_ref())?)))
+        Box::pin(self.counted.blocking(move || Ok(set::save_next_key(&dir, key.as_ref())?)))
+    }
+}
+
+/// One of the leases that are out.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(leases: &Arc<AtomicUsize>) -> Self {
+        leases.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(leases))
+    }
+
+    /// Runs what blocks. With no other certificate in work nobody waits meanwhile, and to hand it to another thread and
+    /// back would cost more than most of it.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        if self.0.load(Ordering::Relaxed) == 1 { work() } else { blocking(work).await }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -34,6 +34,7 @@ fn says_what_is_missing() {
         "`deploy_challenge` takes identifier, token and value, once or several times; 2 arguments were given"
     );
     assert_eq!(error(&["deploy_cert", "a"]), "`deploy_cert` takes 6 arguments, 1 were given");
+    assert_eq!(error(&["list_challenges"]), "`list_challenges` takes 1 arguments, 0 were given");
     assert_eq!(error(&["deploy_ocsp", "a", "b", "soon"]), "the timestamp `soon` is not a number of seconds");
 }
 
@@ -89,6 +90,7 @@ fn calls() -> impl Strategy<Value = HookCall> {
         csr,
         triples().prop_map(HookCall::DeployChallenge),
         triples().prop_map(HookCall::CleanChallenge),
+        vec(text(), 1..5).prop_map(HookCall::ListChallenges),
         invalid,
         sync,
         deploy,

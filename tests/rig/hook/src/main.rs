@@ -5,6 +5,7 @@
 //! - `RIG_HOOK_SLEEP_MS`: how long `deploy_challenge` takes besides
 //! - `RIG_HOOK_FAIL_NAMES`: names, separated by blanks, that `deploy_challenge` fails for good
 //! - `RIG_HOOK_SKIP_NAMES`: names that it says it has done, and has not
+//! - `RIG_HOOK_CREATED`: since when `list_challenges` says that every value is there; else it does not know
 //! - `RIG_HOOK_LOG`: a file that gets one line a call, a JSON array of the arguments
 //! - `RIG_HOOK_CPU`: a file that gets one line a call, the nanoseconds of CPU that the call cost
 //! - `RIG_HOOK_CAPABILITIES`: the JSON to answer the probe with; `none`: stay silent, as an old hook does
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Results, Triple};
+use hydrant_hook_protocol::{
+    Capabilities, Chaining, HookCall, ListedValue, Listing, Operation, Results, Triple,
+};
 use hydrant_rig::ChallengeServer;
 use serde_json::Value;
 
@@ -39,6 +42,7 @@ fn answer() -> Result<ExitCode, Box<dyn Error>> {
         HookCall::Probe => announce()?,
         HookCall::DeployChallenge(triples) => return deploy(&triples),
         HookCall::CleanChallenge(triples) => return clean(&triples),
+        HookCall::ListChallenges(names) => list(names)?,
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -69,7 +73,8 @@ fn announce() -> io::Result<()> {
         Ok(silent) if silent == "none" => Ok(()),
         Ok(json) => writeln!(io::stdout(), "{json}"),
         Err(_) => {
-            let operations = [Operation::DeployChallenge, Operation::CleanChallenge];
+            let operations =
+                [Operation::DeployChallenge, Operation::CleanChallenge, Operation::ListChallenges];
             let mut capabilities =
                 Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
             capabilities.visible_on_return = true;
@@ -94,6 +99,20 @@ fn deploy(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
 fn clean(triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
     ChallengeServer::of_environment()?.remove(triples.iter().map(record))?;
     report(triples, |_| false)
+}
+
+fn list(names: Vec<String>) -> Result<(), Box<dyn Error>> {
+    let server = ChallengeServer::of_environment()?;
+    let created = env::var("RIG_HOOK_CREATED").ok();
+    let mut listing = Listing::from_env()?;
+    for name in names {
+        let record = format!("_acme-challenge.{name}");
+        for value in server.values(&record)? {
+            let (name, record, created) = (name.clone(), record.clone(), created.clone());
+            listing.value(ListedValue { name, record, value, created })?;
+        }
+    }
+    Ok(())
 }
 
 fn record(triple: &Triple) -> (String, &str) {
