@@ -15,8 +15,8 @@ use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
 use super::setting::Setting;
 use super::store::StoreKind;
-use crate::vault::{Layout, LayoutError};
 use crate::acme::persist;
+use crate::vault::{Layout, LayoutError};
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
 #[derive(Clone, Debug, PartialEq, Eq)]
