@@ -26,4 +26,5 @@ pub mod report;
 pub mod responder;
 pub mod runner;
 pub mod store;
+pub mod tenant;
 pub mod vault;

@@ -12,6 +12,7 @@ use crate::identifier::{CertName, Identifier};
 use crate::ledger::Record;
 use crate::report::words::{List, When};
 use crate::store::{Damage, Loaded, Stored};
+use crate::tenant::Refusal;
 
 /// One certificate as the planner sees it.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Subject<'a> {
     pub renew_before: Option<time::Duration>,
     /// The hooks of this run that take `deploy_cert`.
     pub destinations: &'a [String],
+    /// Why it may not be asked for, if it may not.
+    pub refused: Option<&'a Refusal>,
 }
 
 /// What holds for all certificates of a plan.
@@ -73,6 +76,8 @@ pub enum Action {
     Deliver,
     /// Something is due, and is held back until a given instant.
     Wait,
+    /// Nothing: it may not be asked for.
+    Refuse,
 }
 
 impl Action {
@@ -86,6 +91,7 @@ impl Action {
             Self::Resume => "resume",
             Self::Deliver => "deliver",
             Self::Wait => "wait",
+            Self::Refuse => "refuse",
         }
     }
 
@@ -139,6 +145,8 @@ pub enum Because {
     NotStored,
     /// An order of a run that was cut off is open.
     OrderPending,
+    /// The rules of tenants do not allow it.
+    Refused(String),
     /// Less than `renew_before` is left.
     RenewBefore(OffsetDateTime),
     /// What is stored was revoked.
@@ -174,6 +182,7 @@ impl fmt::Display for Because {
             Self::NotDue { due } => write!(f, "a renewal is due {}", When(*due)),
             Self::NotStored => f.write_str("nothing is stored"),
             Self::OrderPending => f.write_str("an earlier run was cut off"),
+            Self::Refused(why) => f.write_str(why),
             Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
             Self::Revoked => f.write_str("it was revoked"),
             Self::SwitchPending => f.write_str("new files wait to be put in place"),
@@ -223,6 +232,9 @@ fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {
     let record = &subject.loaded.record;
     if record.staged.is_some() {
         return (Action::Resume, Because::SwitchPending);
+    }
+    if let Some(refusal) = subject.refused {
+        return (Action::Refuse, Because::Refused(refusal.to_string()));
     }
     let pending = has_order_for(record, subject.names);
     let Some((action, because)) = due(subject, at) else {

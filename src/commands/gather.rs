@@ -14,7 +14,7 @@ use crate::store::atomic::Modes;
 use crate::store::files::{FileAccounts, FileStore};
 use crate::store::vault::{Shared, VaultAccounts, VaultStore};
 use crate::store::{Accounts, Store};
-use crate::vault::{self, Options};
+use crate::vault::{self, Client, Options};
 
 /// A command's material.
 pub struct Gathered {
@@ -102,6 +102,15 @@ impl Gathered {
         match &self.place {
             Place::Files { store, .. } => store,
             Place::Vault { store, .. } => store,
+        }
+    }
+
+    /// The store's way to Vault, where it is one.
+    #[must_use]
+    pub fn vault(&self) -> Option<Result<Client, vault::Error>> {
+        match &self.place {
+            Place::Files { .. } => None,
+            Place::Vault { store, .. } => Some(store.client()),
         }
     }
 

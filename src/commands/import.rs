@@ -23,6 +23,7 @@ use crate::report::words::Count;
 use crate::report::{Reporter, diagnostics};
 use crate::runner::store_error;
 use crate::store::atomic::{Modes, write_new};
+use crate::tenant::Tenancy;
 
 /// `hydrant import dehydrated`
 ///
@@ -149,8 +150,9 @@ async fn prove(
         changes.push("the list of certificates would be another".to_owned());
         return Ok(0);
     }
+    let everybody = Tenancy::default();
     let (our_steps, their_steps) =
-        (steps(&ours, &declared(&ours)).await?, steps(theirs, &declared(theirs)).await?);
+        (steps(&ours, &declared(&ours), &everybody).await?, steps(theirs, &declared(theirs), &everybody).await?);
     for (index, entry) in theirs.entries().iter().enumerate() {
         let name = &entry.name;
         if entry.names != ours.entries()[index].names {

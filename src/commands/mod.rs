@@ -16,6 +16,7 @@ pub mod revoke;
 pub mod run;
 pub mod sign_csr;
 pub mod status;
+mod tenants;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::gather::Gathered;
 use super::run::start_hooks;
+use super::tenants;
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookSettings, Operation, Stop};
 use crate::plan::{self, Action, Circumstances, Step, Subject};
@@ -12,6 +13,7 @@ use crate::report::words::{Count, List, rfc3339};
 use crate::report::{Event, Verbosity};
 use crate::runner::{Signals, Wanted, store_error};
 use crate::store::Loaded;
+use crate::tenant::{Request, Tenancy};
 
 /// What was typed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +39,8 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
         }
         failed = asked?;
     }
-    let steps: Vec<Step> = steps(gathered, &wanted).await?.into_iter().map(|(step, _)| step).collect();
+    let tenancy = tenants::tenancy(gathered).await?;
+    let steps: Vec<Step> = steps(gathered, &wanted, &tenancy).await?.into_iter().map(|(step, _)| step).collect();
     let reporter = &gathered.reporter;
     if reporter.is_json() {
         reporter.json(&to_json(gathered, &steps, &wanted, options.with_hooks));
@@ -48,7 +51,9 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
             reporter.aside(&note);
         }
     }
-    let changes = steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Wait));
+    let changes =
+        steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Wait | Action::Refuse));
+    failed += steps.iter().filter(|step| step.action == Action::Refuse).count();
     Ok(match () {
         () if failed > 0 => ExitCode::Failed,
         () if options.detailed_exitcode && changes => ExitCode::Changes,
@@ -66,7 +71,11 @@ pub(super) fn declared(gathered: &Gathered) -> Vec<Wanted> {
 ///
 /// # Errors
 /// The store cannot be read.
-pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<(Step, Loaded)>, Error> {
+pub(super) async fn steps(
+    gathered: &Gathered,
+    wanted: &[Wanted],
+    tenancy: &Tenancy,
+) -> Result<Vec<(Step, Loaded)>, Error> {
     let config = &gathered.config;
     let loaded = gathered.store().load_all(&gathered.names()).await.map_err(store_error)?;
     let circumstances = Circumstances {
@@ -82,6 +91,9 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
         let settings = config.certificate(&entry.name);
         let destinations = config.hooks.iter().filter(takes_deliveries).map(|hook| &hook.name);
         let destinations = destinations.filter(|hook| settings.hooks.contains(hook)).cloned();
+        let path = config.secret_of(&entry.name);
+        let request = Request::new(&entry.name, &wanted.names, &settings, path.as_deref());
+        let refused = tenancy.check(&request).err();
         let subject = Subject {
             name: &entry.name,
             names: &wanted.names,
@@ -89,6 +101,7 @@ pub(super) async fn steps(gathered: &Gathered, wanted: &[Wanted]) -> Result<Vec<
             loaded: &loaded,
             renew_before: settings.renewal_rule(),
             destinations: &destinations.collect::<Vec<_>>(),
+            refused: refused.as_ref(),
         };
         let step = plan::decide(&subject, circumstances);
         steps.push((step, loaded));
@@ -168,7 +181,8 @@ fn to_text(steps: &[Step], all: bool) -> String {
     let row =
         |step: &Step| vec![step.action.as_str().to_owned(), step.name.to_string(), step.because.to_string()];
     let mut text = table(&shown.map(row).collect::<Vec<_>>());
-    let actions = [Action::Issue, Action::Renew, Action::Resume, Action::Deliver, Action::Wait, Action::Keep];
+    use Action::{Deliver, Issue, Keep, Refuse, Renew, Resume, Wait};
+    let actions = [Issue, Renew, Resume, Deliver, Wait, Refuse, Keep];
     let counted = actions.iter().map(|action| {
         let count = steps.iter().filter(|step| step.action == *action).count();
         (count, action.as_str())

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use time::OffsetDateTime;
 
-use super::cleanup;
 use super::gather::Gathered;
+use super::{cleanup, tenants};
 use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
@@ -61,12 +61,17 @@ async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, 
     let config = &gathered.config;
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let reporter = &gathered.reporter;
+    let tenancy = match stop.unless_stopped(tenants::tenancy(gathered)).await {
+        Some(tenancy) => tenancy?,
+        None => return Ok(Summary { interrupted: signals.exit_code(), ..Summary::default() }),
+    };
     let rehearsal = Rehearsal::new(gathered.store());
     let store: &dyn Store = if config.dry_run { &rehearsal } else { gathered.store() };
     let hooks = start_hooks(gathered, SIGN_DOMAINS, &stop).await?;
     let destinations = hooks.wanting_ever(Operation::DeployCert);
     let runner = Runner {
         config,
+        tenancy,
         store,
         authorities: Authorities::new(config, gathered.accounts(), reporter),
         hooks,

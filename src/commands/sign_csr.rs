@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::gather::Gathered;
 use super::run::find_hooks_for_request;
+use super::tenants;
 use crate::chain::Chain;
 use crate::csr::Csr;
 use crate::error::{Error, ErrorKind, ExitCode};
@@ -12,9 +13,10 @@ use crate::identifier::CertName;
 use crate::issue::{self, Job};
 use crate::propagation::Propagation;
 use crate::runner::{Authorities, Responders, Signals};
-use crate::runner::{facts, hook_error, issue_error, store_error};
+use crate::runner::{facts, hook_error, issue_error, refusal_error, store_error};
 use crate::store::transient::Transient;
 use crate::store::{Lease, LeaseOutcome};
+use crate::tenant::Request;
 
 /// Has the request signed and prints the chain.
 ///
@@ -61,7 +63,12 @@ pub(super) async fn sign(
     let config = &gathered.config;
     let name = name_of(csr)?;
     let settings = config.certificate(&name);
+    let tenancy = tenants::tenancy(gathered).await?;
+    let path = config.secret_of(&name);
+    let request = Request::new(&name, csr.names(), &settings, path.as_deref());
+    tenancy.check(&request).map_err(refusal_error)?;
     let account = authorities.account(&settings.ca).await.map_err(|error| error.to_error())?;
+    tenancy.check(&Request { account: Some(account.url().as_str()), ..request }).map_err(refusal_error)?;
     let lease = match gathered.store().lease(&name).await.map_err(store_error)? {
         LeaseOutcome::Taken(lease) => lease,
         LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),

@@ -10,13 +10,16 @@ use crate::plan::Step;
 use crate::report::table::table;
 use crate::report::words::{List, When, rfc3339};
 use crate::store::{Loaded, Stored};
+use crate::tenant::Tenancy;
 
 /// Prints a line for every certificate of the list.
 ///
 /// # Errors
 /// The store cannot be read.
 pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
-    let steps = super::plan::steps(gathered, &super::plan::declared(gathered)).await?;
+    // What may be asked for is no matter of what is stored: Vault is not asked who we are.
+    let (declared, tenancy) = (super::plan::declared(gathered), Tenancy::default());
+    let steps = super::plan::steps(gathered, &declared, &tenancy).await?;
     let now = OffsetDateTime::now_utc();
     if gathered.reporter.is_json() {
         let certificates: Vec<_> = steps.iter().map(|(step, loaded)| to_json(step, loaded, now)).collect();

@@ -58,6 +58,11 @@ impl Environment {
             if *key == "certificates" {
                 continue;
             }
+            // Not the rules themselves, but where they are.
+            if *key == "tenants" {
+                names.push(variable(&[key]));
+                continue;
+            }
             if let Some(inner) = inner_keys(key) {
                 let mut entries = Vec::new();
                 for inner in inner {

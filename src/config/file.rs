@@ -21,6 +21,7 @@ use super::pattern::Pattern;
 use super::propagation::{Propagation, Resolver};
 use super::setting::{List, Text};
 use super::store::StoreKind;
+use super::tenants::Tenant;
 use super::values::{ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy};
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
@@ -147,6 +148,11 @@ pub struct Settings {
     /// Settings of single certificates: by name, or by a glob with `*` and `?`. Where several match, a later one comes
     /// before an earlier one, and the name itself before all.
     pub certificates: Option<Certificates>,
+
+    /// Rules for who may ask for which certificates. Those that hydrant finds where a job cannot change them
+    /// (`/etc/hydrant/tenants.yml`, or the secret that `HYDRANT_TENANTS` names) hold in any case; these can only take away.
+    /// Default: no rules but those.
+    pub tenants: Option<List<Tenant>>,
 }
 
 /// Settings of one certificate, or of those whose names match a glob. Each takes the place of the setting of the same

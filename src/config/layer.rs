@@ -61,6 +61,7 @@ impl Settings {
             auto_cleanup: self.auto_cleanup.or(below.auto_cleanup),
             format: self.format.or(below.format),
             certificates: self.certificates.or(below.certificates),
+            tenants: self.tenants.or(below.tenants),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod propagation;
 pub mod resolve;
 pub mod setting;
 pub mod store;
+pub mod tenants;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -104,6 +105,8 @@ pub struct Config {
     pub withhold_secrets: bool,
     /// What is said about single certificates.
     pub certificates: Certificates,
+    /// Rules for who may ask for which name; they come on top of those from elsewhere.
+    pub tenants: Option<Vec<tenants::Tenant>>,
 }
 
 /// Where the list of certificates comes from.
@@ -264,7 +267,16 @@ impl Config {
             environment: None,
             withhold_secrets: true,
             certificates: Certificates::default(),
+            tenants: None,
         }
+    }
+
+    /// Where in Vault a certificate is kept, mount included, if it is Vault that keeps it.
+    #[must_use]
+    pub fn secret_of(&self, name: &CertName) -> Option<String> {
+        let VaultSettings { mount, prefix, .. } = &self.vault;
+        let folder = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        (self.store == StoreKind::Vault).then(|| format!("{mount}/{folder}{name}"))
     }
 
     /// The settings of one certificate.

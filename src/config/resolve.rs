@@ -172,6 +172,7 @@ impl Resolver {
         config.account = self.account(&merged);
         config.hooks = self.hooks();
         self.certificates(&mut config, &merged);
+        config.tenants = merged.tenants.map(|tenants| tenants.0);
         config
     }
 

@@ -94,6 +94,7 @@ impl From<&Config> for Settings {
             auto_cleanup: Some(Text(config.auto_cleanup)),
             format: Some(Text(config.format)),
             certificates: Some(Certificates(patterns.collect())),
+            tenants: config.tenants.clone().map(List),
         }
     }
 }

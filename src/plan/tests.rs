@@ -44,6 +44,7 @@ fn decide_for(declared: &str, loaded: &Loaded, circumstances: Circumstances) -> 
         loaded,
         renew_before: None,
         destinations: &["vault".to_owned()],
+        refused: None,
     };
     decide(&subject, circumstances)
 }
@@ -141,6 +142,7 @@ fn the_persons_own_rule_comes_before_the_window() {
         loaded: &loaded,
         renew_before: Some(time::Duration::days(days)),
         destinations: &[],
+        refused: None,
     };
     assert_eq!(decide(&rule(10), at(NOW)).action, Action::Keep);
     assert_eq!(decide(&rule(20), at(NOW)).because, Because::RenewBefore(NOW));

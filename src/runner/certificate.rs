@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::authority::working_for;
 use super::failure::{Failure, attempt_at};
 use super::wanted::{Wanted, facts};
-use super::{Runner, store_error};
+use super::{Runner, refusal_error, store_error};
 use crate::config::{Ca, CertificateSettings, OnFailure, Remarks};
 use crate::csr::Csr;
 use crate::domains::Entry;
@@ -20,6 +20,7 @@ use crate::plan::{self, Action, Step, Subject};
 use crate::report::{Event, Outcome, RunReport};
 use crate::responder::Responder;
 use crate::store::{Lease, LeaseOutcome, LoadResult, Loaded, StoreError};
+use crate::tenant::{Refusal, Request};
 
 /// One entry of the list in a run.
 pub(super) struct Certificate<'r> {
@@ -158,6 +159,9 @@ impl<'r> Certificate<'r> {
             }
         }
         let step = self.decide(&wanted.names, wanted.csr.as_ref(), &loaded);
+        if step.action == Action::Refuse && !runner.deliver_only && self.owes_nothing(&loaded.record) {
+            self.admitted(&wanted.names, None).map_err(refusal_error)?;
+        }
         if self.owes_nothing(&loaded.record) {
             match step.action {
                 Action::Keep => {
@@ -210,6 +214,12 @@ impl<'r> Certificate<'r> {
         }
         let owed = !plan::owed_deliveries(&lease.record, &self.destinations).is_empty();
         let delivered = self.deliver(&mut lease, wanted).await;
+        if step.action == Action::Refuse
+            && !self.runner.deliver_only
+            && let Err(refusal) = self.admitted(&wanted.names, None)
+        {
+            return self.failed(&refusal_error(refusal), Some(&step), Some(&lease.record));
+        }
         let mut report = match done {
             Some(outcome) => self.report(&step, outcome, &lease.record),
             // It may be another run that failed at it just now.
@@ -246,6 +256,7 @@ impl<'r> Certificate<'r> {
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
         let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
+        self.admitted(&wanted.names, Some(account.url().as_str())).map_err(Failure::Refused)?;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
         let job = Job {
@@ -303,7 +314,15 @@ impl<'r> Certificate<'r> {
         Wanted::of(self.entry, &self.settings, &self.runner.hooks, self.runner.store).await
     }
 
+    /// Whether it may be asked for, by this account if it is known.
+    fn admitted(&self, names: &[Identifier], account: Option<&str>) -> Result<(), Refusal> {
+        let path = self.runner.config.secret_of(&self.entry.name);
+        let request = Request::new(&self.entry.name, names, &self.settings, path.as_deref());
+        self.runner.tenancy.check(&Request { account, ..request })
+    }
+
     fn decide(&self, names: &[Identifier], request: Option<&Csr>, loaded: &Loaded) -> Step {
+        let refused = self.admitted(names, None).err();
         let subject = Subject {
             name: &self.entry.name,
             names,
@@ -311,6 +330,7 @@ impl<'r> Certificate<'r> {
             loaded,
             renew_before: self.settings.renewal_rule(),
             destinations: &self.destinations,
+            refused: refused.as_ref(),
         };
         plan::decide(&subject, self.runner.circumstances())
     }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::certificate::Certificate;
 use super::wanted::Wanted;
-use super::{Unavailable, issue_error, store_error};
+use super::{Unavailable, issue_error, refusal_error, store_error};
 use crate::error::Error;
 use crate::issue::IssueError;
 use crate::ledger::Record;
@@ -14,11 +14,14 @@ use crate::plan::Step;
 use crate::report::words::When;
 use crate::report::{Outcome, RunReport};
 use crate::store::Lease;
+use crate::tenant::Refusal;
 
 /// What stopped a certificate: the way to the CA, or its own issue.
 pub(super) enum Failure {
     Authority(Unavailable),
     Issue(IssueError),
+    /// The rules of tenants do not allow it.
+    Refused(Refusal),
 }
 
 impl Failure {
@@ -27,6 +30,7 @@ impl Failure {
         match self {
             Self::Authority(error) => error.at_the_ca(),
             Self::Issue(error) => error.at_the_ca(),
+            Self::Refused(_) => None,
         }
     }
 
@@ -35,6 +39,8 @@ impl Failure {
     pub(super) fn counts(&self) -> bool {
         match self {
             Self::Authority(_) => self.retry_after().is_some(),
+            // Whoever changes the rules need not wait.
+            Self::Refused(_) => false,
             // Nor does what the disk does not take: the same order goes on as soon as it does.
             Self::Issue(IssueError::Stopped | IssueError::Store(_)) => false,
             Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
@@ -54,6 +60,7 @@ impl Failure {
         match self {
             Self::Authority(error) => error.to_error(),
             Self::Issue(error) => issue_error(error),
+            Self::Refused(refusal) => refusal_error(refusal),
         }
     }
 }
@@ -76,7 +83,7 @@ impl Certificate<'_> {
         let (counts, retry_after) = (failure.counts(), failure.retry_after());
         let unavailable = match &failure {
             Failure::Authority(unavailable) => Some(unavailable.clone()),
-            Failure::Issue(_) => None,
+            Failure::Issue(_) | Failure::Refused(_) => None,
         };
         let mut error = failure.into_error();
         if !stopped && counts {

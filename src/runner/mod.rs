@@ -46,6 +46,7 @@ use crate::plan::Circumstances;
 use crate::propagation::Propagation;
 use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
+use crate::tenant::{Refusal, Tenancy};
 
 /// A certificate in work elsewhere is waited for no longer than this at the end of a run.
 const LEASE_WAIT: Duration = Duration::from_mins(10);
@@ -57,6 +58,8 @@ const LOOKED_AT_ONCE: usize = 512;
 pub struct Runner<'a> {
     /// What was configured.
     pub config: &'a Config,
+    /// Who may ask for which name.
+    pub tenancy: Tenancy,
     /// Where certificates and their state live.
     pub store: &'a dyn Store,
     /// The CAs and the accounts there.
@@ -307,6 +310,12 @@ pub(crate) fn issue_error(error: IssueError) -> Error {
     };
     let hints = error.hints();
     Error::new(kind, error).hints(hints)
+}
+
+/// A certificate that is not asked for, with what to do about it.
+pub(crate) fn refusal_error(refusal: Refusal) -> Error {
+    let hints = refusal.hints();
+    Error::failed(refusal).hints(hints)
 }
 
 /// A hook that failed, with what to do about it.

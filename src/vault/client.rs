@@ -10,7 +10,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::connection::{Connection, Request, Verb};
 use super::login::{self, Session};
-use super::{Error, Kv, Options};
+use super::{Error, Kv, Options, claims};
 
 /// A Vault, and who we are there. Cheap to clone; clones share token and connections.
 #[derive(Clone)]
@@ -33,6 +33,10 @@ pub struct TokenFacts {
     pub ttl: u64,
     /// Whether it can be renewed.
     pub is_renewable: bool,
+    /// Who made it: `auth/jwt/login`, or `auth/token/create`.
+    pub path: String,
+    /// What the way of logging in has noted down about who it was given to.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// The state of the node that answers.
@@ -130,7 +134,26 @@ impl Client {
             policies: facts.policies,
             ttl: facts.ttl,
             is_renewable: facts.renewable.unwrap_or_default(),
+            path: facts.path,
+            metadata: facts.meta.unwrap_or_default(),
         })
+    }
+
+    /// What Vault has found out about who we are, by name: what the login has noted down with the token, and, where the
+    /// role passes on nothing of that name, the claims of the JWT that was logged in with. Nothing for a token that was
+    /// made with another token, whose maker may say of it what he likes.
+    ///
+    /// # Errors
+    /// What can go wrong with any request, and with logging in.
+    pub async fn claims(&self) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let facts = self.token().await?;
+        if facts.path.starts_with("auth/token/") {
+            return Ok(BTreeMap::new());
+        }
+        // Vault has verified it by now: the token came of it.
+        let mut claims = self.0.session.jwt()?.map(|jwt| claims::of(&jwt)).unwrap_or_default();
+        claims.extend(facts.metadata.into_iter().map(|(name, value)| (name, vec![value])));
+        Ok(claims)
     }
 
     /// The state of the node that answers, which needs no token.

@@ -1,6 +1,7 @@
 //! Tokens: got, renewed, replaced.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -93,6 +94,14 @@ impl Session {
             // Nobody has put another one where this came from.
             Some(held) if held.token == dead.token => Err(Error::TokenRefused),
             _ => Ok(()),
+        }
+    }
+
+    /// The JWT that is logged in with, if it is one.
+    pub(super) fn jwt(&self) -> Result<Option<Secret>, Error> {
+        match &self.0.auth {
+            Auth::Jwt { jwt, .. } => jwt.fetch().map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -282,6 +291,9 @@ pub(super) struct LookedUp {
     pub(super) creation_ttl: u64,
     /// A root token has none.
     pub(super) renewable: Option<bool>,
+    #[serde(default)]
+    pub(super) path: String,
+    pub(super) meta: Option<BTreeMap<String, String>>,
 }
 
 pub(super) fn looked_up(answer: &Answer) -> Result<LookedUp, Error> {

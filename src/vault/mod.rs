@@ -25,6 +25,7 @@
 //! answer to a write is lost, the version that it would have made is read back and compared.
 
 mod answer;
+mod claims;
 mod client;
 mod connection;
 mod data;

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::cleanup::cleanup;
 use super::session::{Session, ended};
 use crate::commands::gather::Gathered;
+use crate::commands::tenants;
 use crate::config::AutoCleanup;
 use crate::error::{Error, ExitCode};
 use crate::hook::Operation;
@@ -28,6 +29,7 @@ pub(super) async fn cron(
 
 async fn carry_out(session: Session<'_>, list_error: Option<Error>, force: bool) -> Result<ExitCode, Error> {
     let gathered = session.gathered;
+    let tenancy = session.run(tenants::tenancy(gathered)).await?;
     session
         .run(async {
             // As dehydrated does, before the first call; without a hook the CA may not be needed at all.
@@ -41,6 +43,7 @@ async fn carry_out(session: Session<'_>, list_error: Option<Error>, force: bool)
     let Session { authorities, hooks, signals, stop, lock: _lock, .. } = session;
     let runner = Runner {
         config: &gathered.config,
+        tenancy,
         store: gathered.store(),
         authorities,
         hooks,

@@ -114,6 +114,14 @@ impl VaultStore {
         Self { shared, owner: Box::new(owner), scratch: Rc::default(), keepers: RefCell::default() }
     }
 
+    /// The way to Vault.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn client(&self) -> Result<Client, Error> {
+        self.shared.client.clone()
+    }
+
     async fn read(&self, name: &CertName) -> LoadResult {
         let shared = &self.shared;
         let (state, certificates) = (shared.state().await?, shared.certificates().await?);
