@@ -11,6 +11,7 @@ pub mod csr;
 pub mod diagnostic;
 pub mod domains;
 pub mod error;
+pub mod export;
 pub mod hook;
 pub mod identifier;
 pub mod import;

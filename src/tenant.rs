@@ -113,8 +113,7 @@ impl Rules {
                 Err(why) => nearest = nearest.or(Some((why, allowed(tenant)))),
             }
         }
-        let (why, allowed) =
-            nearest.unwrap_or_else(|| (Why::Stranger { place: self.place.clone() }, None));
+        let (why, allowed) = nearest.unwrap_or_else(|| (Why::Stranger { place: self.place.clone() }, None));
         Err(Refusal { place: self.place.clone(), why, allowed, claims: claims.clone() })
     }
 }

@@ -14,8 +14,9 @@ use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::key::KeyType;
 pub use subcommand::{
-    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import,
-    ImportDehydrated, Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr, Status,
+    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Export, ExportVaultPolicy, Hook,
+    HookTest, Import, ImportDehydrated, Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr,
+    Status,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates
@@ -173,10 +174,11 @@ pub enum Command {
   hydrant plan
   hydrant plan --detailed-exitcode || notify  3 when there are changes to make")]
     Plan(Plan),
-    /// Check the configuration and the list of certificates, without network
+    /// Check the configuration and the list of certificates; without network, unless --online
     #[command(after_help = "Examples:
   hydrant lint --deny-warnings                in CI, before a change is merged
   hydrant lint --domains new.txt
+  hydrant lint --online                       also what Vault and the CA have to say
   hydrant lint --list                         the rules")]
     Lint(Lint),
     /// Show what is stored, until when it is valid, and what is owed
@@ -216,6 +218,9 @@ pub enum Command {
     /// Look after the records that prove names
     #[command(subcommand)]
     Dns(Dns),
+    /// Print what other systems need to know
+    #[command(subcommand)]
+    Export(Export),
     /// Work on hooks
     #[command(subcommand)]
     Hook(Hook),

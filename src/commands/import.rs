@@ -151,8 +151,10 @@ async fn prove(
         return Ok(0);
     }
     let everybody = Tenancy::default();
-    let (our_steps, their_steps) =
-        (steps(&ours, &declared(&ours), &everybody).await?, steps(theirs, &declared(theirs), &everybody).await?);
+    let (our_steps, their_steps) = (
+        steps(&ours, &declared(&ours), &everybody).await?,
+        steps(theirs, &declared(theirs), &everybody).await?,
+    );
     for (index, entry) in theirs.entries().iter().enumerate() {
         let name = &entry.name;
         if entry.names != ours.entries()[index].names {

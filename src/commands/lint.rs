@@ -1,11 +1,13 @@
-//! `hydrant lint`: what is wrong with the list and with what it is to be issued by. Asks no CA.
+//! `hydrant lint`: what is wrong with the list and with what it is to be issued by. Asks nobody, unless it is told to.
+
+mod online;
 
 use std::path::Path;
 
 use super::gather::Gathered;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::error::ExitCode;
+use crate::error::{Error, ExitCode};
 use crate::hook::{HookSettings, Operation, Program, ProgramError};
 use crate::lint::{self, Facts, Hook, HookState, RULES, Subject};
 use crate::report::Reporter;
@@ -17,12 +19,20 @@ use crate::report::table::table;
 pub struct LintOptions {
     /// A warning is enough for exit code 2.
     pub deny_warnings: bool,
+    /// Vault and the CAs are asked as well.
+    pub online: bool,
 }
 
 /// Prints every finding.
-#[must_use]
-pub fn lint(gathered: &Gathered, options: LintOptions) -> ExitCode {
-    let found = findings(gathered);
+///
+/// # Errors
+/// Vault cannot be asked.
+pub async fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error> {
+    let mut found = findings(gathered);
+    if options.online {
+        found.extend(online::findings(gathered).await?);
+        lint::sort(&mut found);
+    }
     let errors = found.iter().filter(|finding| finding.is_error()).count();
     if gathered.reporter.is_json() {
         let findings: Vec<_> = found.iter().map(to_json).collect();
@@ -35,7 +45,7 @@ pub fn lint(gathered: &Gathered, options: LintOptions) -> ExitCode {
         gathered.reporter.document(&format!("{drawn}\n{}", summary(&found)));
     }
     let bad = errors > 0 || options.deny_warnings && !found.is_empty();
-    if bad { ExitCode::Usage } else { ExitCode::Success }
+    Ok(if bad { ExitCode::Usage } else { ExitCode::Success })
 }
 
 /// Prints the table of rules.

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod dehydrated;
 pub mod dns;
+mod export;
 pub mod gather;
 pub mod hook;
 pub mod hook_test;
@@ -123,7 +124,8 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         }
         Command::Lint(typed) => {
             let gathered = Gathered::to_lint(config, reporter)?;
-            Ok(lint::lint(&gathered, lint::LintOptions { deny_warnings: typed.deny_warnings }))
+            let options = lint::LintOptions { deny_warnings: typed.deny_warnings, online: typed.online };
+            lint::lint(&gathered, options).await
         }
         Command::Status(typed) => {
             let mut gathered = Gathered::with_list(config, reporter)?;
@@ -165,6 +167,9 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             hook::hook(&config, &reporter, &typed.path, options).await
         }
         Command::Dns(typed) => dispatch_dns(typed, config, reporter).await,
+        Command::Export(typed::Export::VaultPolicy(typed)) => {
+            export::vault_policy(&config, &reporter, &typed)
+        }
         Command::Config(typed::Config::Show { name }) => {
             reporter.document(&config::show(&shown, name.as_ref()));
             Ok(ExitCode::Success)

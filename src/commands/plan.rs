@@ -40,7 +40,8 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
         failed = asked?;
     }
     let tenancy = tenants::tenancy(gathered).await?;
-    let steps: Vec<Step> = steps(gathered, &wanted, &tenancy).await?.into_iter().map(|(step, _)| step).collect();
+    let steps: Vec<Step> =
+        steps(gathered, &wanted, &tenancy).await?.into_iter().map(|(step, _)| step).collect();
     let reporter = &gathered.reporter;
     if reporter.is_json() {
         reporter.json(&to_json(gathered, &steps, &wanted, options.with_hooks));

@@ -24,7 +24,7 @@ use crate::vault::{self, Client, Options};
 const FILE: &str = "/etc/hydrant/tenants.yml";
 
 /// Names the secret, `mount/path`, where there is no file.
-const VARIABLE: &str = "HYDRANT_TENANTS";
+pub(super) const VARIABLE: &str = "HYDRANT_TENANTS";
 
 /// The secret beside the records of a store in Vault, where nothing is named; and the field with the rules.
 const RECORD: &str = "tenants";
@@ -115,7 +115,9 @@ async fn in_secret(
     let paths = paths.map(|part| format!("{mount}/{part}/{path}"));
     let allowed = client.capabilities(&paths.each_ref().map(String::as_str)).await.map_err(&said)?;
     for (path, capabilities) in &allowed {
-        if let Some(capability) = capabilities.iter().find(|capability| WRITING.contains(&capability.as_str())) {
+        if let Some(capability) =
+            capabilities.iter().find(|capability| WRITING.contains(&capability.as_str()))
+        {
             let (capability, path) = (capability.clone(), path.clone());
             return Err(Error::config(BadPlace::WritableSecret { place, capability, path }));
         }
@@ -191,7 +193,9 @@ enum BadPlace {
     Unreadable { place: String, source: std::io::Error },
     #[error("cannot read the rules of tenants in {place}: {cause}")]
     Vault { place: String, cause: String },
-    #[error("`{path}` has the rules of tenants, and this job could change it: it must be root's alone to write")]
+    #[error(
+        "`{path}` has the rules of tenants, and this job could change it: it must be root's alone to write"
+    )]
     WritableFile { path: String },
     #[error(
         "`{place}` has the rules of tenants, and this job could change it: its token has `{capability}` on `{path}`"

@@ -224,7 +224,10 @@ mod tests {
     #[test]
     fn what_is_no_domain_is_refused() {
         let refused = |text| Domain::read(text).unwrap_err().to_string();
-        assert_eq!(refused("*.a.example"), "`*.a.example`: all names below `a.example` are meant by `a.example`");
+        assert_eq!(
+            refused("*.a.example"),
+            "`*.a.example`: all names below `a.example` are meant by `a.example`"
+        );
         assert_eq!(refused("a..example"), "`a..example` is no domain: the name has an empty label");
         assert_eq!(refused(""), "`` is no domain: the name is empty");
         assert!(Domain::read("192.0.2.1").is_err() && Domain::read("ip:192.0.2.1").is_err());
@@ -232,9 +235,8 @@ mod tests {
 
     #[test]
     fn a_network_has_the_addresses_that_begin_like_it() {
-        let contains = |network: &str, address: &str| {
-            Network::read(network).unwrap().contains(address.parse().unwrap())
-        };
+        let contains =
+            |network: &str, address: &str| Network::read(network).unwrap().contains(address.parse().unwrap());
         assert!(contains("192.0.2.0/24", "192.0.2.255") && !contains("192.0.2.0/24", "192.0.3.0"));
         assert!(contains("192.0.2.1", "192.0.2.1") && !contains("192.0.2.1", "192.0.2.0"));
         assert!(contains("192.0.2.1", "::ffff:192.0.2.1") && contains("0.0.0.0/0", "198.51.100.7"));

@@ -69,10 +69,7 @@ fn each_job_has_the_names_of_its_tenant() {
 fn all_places_have_to_allow_it() {
     let own = |domains: &str| rules(&format!("tenants: [{{name: own, domains: \"{domains}\"}}]"));
     let both = |domains| Tenancy::new(vec![rules(TEAMS), own(domains)], claims("team-a"));
-    assert_eq!(
-        ask(&both("*"), "team-b.example"),
-        "the tenant `team-a` may not ask for `team-b.example`"
-    );
+    assert_eq!(ask(&both("*"), "team-b.example"), "the tenant `team-a` may not ask for `team-b.example`");
     assert_eq!(ask(&both("www.team-a.example"), "www.team-a.example"), "ok");
     assert_eq!(
         ask(&both("www.team-a.example"), "team-a.example"),
@@ -84,7 +81,9 @@ fn all_places_have_to_allow_it() {
 
 #[test]
 fn rules_are_for_folders_and_certificates_too() {
-    let of = |yaml: &str| Tenancy::new(vec![rules(&format!("tenants: [{{name: a, domains: '*', {yaml}}}]"))], Claims::new());
+    let of = |yaml: &str| {
+        Tenancy::new(vec![rules(&format!("tenants: [{{name: a, domains: '*', {yaml}}}]"))], Claims::new())
+    };
     let settings = CertificateSettings::default();
     assert_eq!(asked(&of("prefix: kv/team-a/"), "a.example", "kv/team-a/web", &settings), "ok");
     assert_ne!(asked(&of("prefix: kv/team-a/"), "a.example", "kv/team-ab/web", &settings), "ok");

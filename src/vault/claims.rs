@@ -31,7 +31,8 @@ mod tests {
 
     #[test]
     fn claims_are_texts_or_lists_of_them() {
-        let payload = r#"{"namespace_path":"team-a","runner_id":1,"groups_direct":["a","b"],"x":{"y":1},"n":null}"#;
+        let payload =
+            r#"{"namespace_path":"team-a","runner_id":1,"groups_direct":["a","b"],"x":{"y":1},"n":null}"#;
         let jwt = Secret::new(format!("e30.{}.c2ln", BASE64URL_NOPAD.encode(payload.as_bytes())));
         let claims = of(&jwt);
         let shown: Vec<_> = claims.iter().map(|(name, all)| format!("{name}={}", all.join(","))).collect();

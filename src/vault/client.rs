@@ -122,6 +122,39 @@ impl Client {
         Ok(found)
     }
 
+    /// The policies there are, by name. Few tokens may see them.
+    ///
+    /// # Errors
+    /// What can go wrong with any request.
+    pub async fn policies(&self) -> Result<BTreeMap<String, String>, Error> {
+        #[derive(Deserialize)]
+        struct List {
+            data: Keys,
+        }
+        #[derive(Deserialize)]
+        struct Keys {
+            keys: Vec<String>,
+        }
+        #[derive(Deserialize)]
+        struct Document {
+            data: Policy,
+        }
+        #[derive(Deserialize)]
+        struct Policy {
+            policy: String,
+        }
+        let folder = "sys/policies/acl";
+        let names = self.send(Request::new(Verb::List, folder)).await?.json::<List>(folder)?.data.keys;
+        let mut policies = BTreeMap::new();
+        // That of root has no text.
+        for name in names.into_iter().filter(|name| name != "root") {
+            let path = format!("{folder}/{name}");
+            let document: Document = self.send(Request::new(Verb::Get, &path)).await?.json(&path)?;
+            policies.insert(name, document.data.policy);
+        }
+        Ok(policies)
+    }
+
     /// What the token in use is.
     ///
     /// # Errors

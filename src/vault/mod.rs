@@ -36,6 +36,7 @@ mod layout;
 mod login;
 mod options;
 mod path;
+pub mod policy;
 mod secret;
 mod tls;
 

@@ -22,6 +22,7 @@ mod accounts;
 mod document;
 mod keeper;
 mod lease;
+mod needs;
 mod scratch;
 
 use std::cell::RefCell;
@@ -44,6 +45,7 @@ pub use accounts::VaultAccounts;
 use document::{Document, Secret};
 use keeper::{Keeper, Taken};
 use lease::VaultLease;
+pub use needs::Need;
 use scratch::Scratch;
 
 /// Certificates in Vault.

@@ -1,0 +1,80 @@
+//! `hydrant export`: what other systems need to know.
+
+use std::rc::Rc;
+
+use crate::cli::hydrant::ExportVaultPolicy;
+use crate::config::{Config, StoreKind};
+use crate::error::{Error, ExitCode};
+use crate::export::vault_policy::{Folder, Places, Subject, Wish};
+use crate::report::Reporter;
+
+use super::tenants::VARIABLE as TENANTS;
+
+/// `hydrant export vault-policy`: prints a policy, a role, and the commands that apply them. Asks nobody.
+///
+/// # Errors
+/// Nothing is kept in Vault.
+pub(super) fn vault_policy(
+    config: &Config,
+    reporter: &Rc<Reporter>,
+    typed: &ExportVaultPolicy,
+) -> Result<ExitCode, Error> {
+    let subject = typed.group.clone().map_or(Subject::Everybody, Subject::Group);
+    let places = places(config, typed)?;
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let address = variable("VAULT_ADDR").or_else(|| config.vault.address.clone());
+    let wish = Wish {
+        subject,
+        places,
+        auth_path: config.vault.auth_path.clone().unwrap_or_else(|| "jwt".to_owned()),
+        audience: typed
+            .audience
+            .clone()
+            .or(address)
+            .unwrap_or_else(|| "https://vault.example.com".to_owned()),
+    };
+    if reporter.is_json() {
+        reporter.json(&wish.to_json());
+    } else {
+        reporter.document(&wish.commands());
+    }
+    Ok(ExitCode::Success)
+}
+
+fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
+    let mut places = Places { certificates: typed.folder.clone(), ..Places::default() };
+    if config.store == StoreKind::Vault {
+        let of = |mount: &String, path: &String| Folder { mount: mount.clone(), path: path.clone() };
+        places.certificates.push(of(&config.vault.mount, &config.vault.prefix));
+        places.records = Some(of(&config.vault.state_mount, &config.vault.state_prefix));
+    }
+    places.certificates.extend(delivered_to(config).into_iter().filter_map(|base| Folder::of(&base)));
+    places.certificates.dedup();
+    places.tenants = std::env::var(TENANTS).ok().and_then(|place| Folder::of(&place));
+    if places.certificates.is_empty() {
+        return Err(Error::config(NothingInVault)
+            .hint("set `store: vault`, or VAULT_SECRET_BASE for hydrant-hook-vault, or name the folder with --folder"));
+    }
+    Ok(places)
+}
+
+/// Where hooks for Vault put certificates: `VAULT_SECRET_BASE` of each, else of all.
+pub(super) fn delivered_to(config: &Config) -> Vec<String> {
+    let ours = std::env::var(BASE).ok().filter(|base| !base.is_empty());
+    let is_for_vault = |program: &std::path::Path| program.file_name().is_some_and(|name| name == HOOK);
+    let of_hooks = config.hooks.iter().filter_map(|hook| {
+        let own = hook.env.get(BASE).map(|base| base.to_string());
+        own.or_else(|| ours.clone().filter(|_| is_for_vault(&hook.command)))
+    });
+    of_hooks.collect()
+}
+
+const BASE: &str = "VAULT_SECRET_BASE";
+
+/// The bundled hook.
+const HOOK: &str = "hydrant-hook-vault";
+
+/// There is no folder to make a policy for.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing is kept in Vault, so there is nothing that a policy could allow")]
+struct NothingInVault;

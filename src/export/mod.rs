@@ -1,0 +1,3 @@
+//! What other systems need to know of us, in their own words.
+
+pub mod vault_policy;
