@@ -23,5 +23,6 @@ mod route53;
 mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;
+mod tenants;
 mod vault;
 mod vault_store;
