@@ -59,11 +59,8 @@ pub struct Request<'a> {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{why}")]
 pub struct Refusal {
-    place: String,
-    why: Why,
-    /// What the rule that comes nearest allows.
-    allowed: Option<String>,
-    claims: Claims,
+    why: Box<Why>,
+    hints: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,8 +110,16 @@ impl Rules {
                 Err(why) => nearest = nearest.or(Some((why, allowed(tenant)))),
             }
         }
-        let (why, allowed) = nearest.unwrap_or_else(|| (Why::Stranger { place: self.place.clone() }, None));
-        Err(Refusal { place: self.place.clone(), why, allowed, claims: claims.clone() })
+        let mut hints = Vec::new();
+        let why = if let Some((why, allowed)) = nearest {
+            hints.extend(allowed);
+            why
+        } else {
+            hints.push(known(claims));
+            Why::Stranger { place: self.place.clone() }
+        };
+        hints.push(format!("the rules are in {}", self.place));
+        Err(Refusal { why: Box::new(why), hints })
     }
 }
 
@@ -136,17 +141,7 @@ impl Refusal {
     /// What a person may do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
-        let mut hints: Vec<String> = self.allowed.iter().cloned().collect();
-        if matches!(self.why, Why::Stranger { .. }) {
-            let known = self.claims.iter().map(|(name, values)| format!("{name}={}", values.join(",")));
-            let known: Vec<_> = known.collect();
-            hints.push(match known.is_empty() {
-                true => "nothing is known of the job that a rule with `claims` could be meant for".to_owned(),
-                false => format!("what Vault knows of the job: {}", known.join(" ")),
-            });
-        }
-        hints.push(format!("the rules are in {}", self.place));
-        hints
+        self.hints.clone()
     }
 }
 
@@ -221,6 +216,15 @@ fn allows(tenant: &Tenant, request: &Request<'_>) -> Result<(), Why> {
         return Err(Why::Account { tenant: name(), account: account.to_owned() });
     }
     Ok(())
+}
+
+/// What is known of the job, for one that no rule is meant for.
+fn known(claims: &Claims) -> String {
+    if claims.is_empty() {
+        return "nothing is known of the job that a rule with `claims` could be meant for".to_owned();
+    }
+    let known: Vec<_> = claims.iter().map(|(name, values)| format!("{name}={}", values.join(","))).collect();
+    format!("what Vault knows of the job: {}", known.join(" "))
 }
 
 /// What a rule allows, for who came too near its bounds.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cli::hydrant::ExportVaultPolicy;
 use crate::config::{Config, StoreKind};
 use crate::error::{Error, ExitCode};
-use crate::export::vault_policy::{Folder, Places, Subject, Wish};
+use crate::export::vault_policy::{Folder, Places, Subject, Wish, is_plain};
 use crate::report::Reporter;
 
 use super::tenants::VARIABLE as TENANTS;
@@ -55,6 +55,10 @@ fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
         return Err(Error::config(NothingInVault)
             .hint("set `store: vault`, or VAULT_SECRET_BASE for hydrant-hook-vault, or name the folder with --folder"));
     }
+    let all = places.certificates.iter().chain(&places.records).chain(&places.tenants);
+    if let Some(odd) = all.into_iter().find(|folder| !is_plain(&folder.mount) || !is_plain(&folder.path)) {
+        return Err(Error::config(Odd(format!("{}/{}", odd.mount, odd.path))));
+    }
     Ok(places)
 }
 
@@ -63,7 +67,7 @@ pub(super) fn delivered_to(config: &Config) -> Vec<String> {
     let ours = std::env::var(BASE).ok().filter(|base| !base.is_empty());
     let is_for_vault = |program: &std::path::Path| program.file_name().is_some_and(|name| name == HOOK);
     let of_hooks = config.hooks.iter().filter_map(|hook| {
-        let own = hook.env.get(BASE).map(|base| base.to_string());
+        let own = hook.env.get(BASE).cloned();
         own.or_else(|| ours.clone().filter(|_| is_for_vault(&hook.command)))
     });
     of_hooks.collect()
@@ -73,6 +77,13 @@ const BASE: &str = "VAULT_SECRET_BASE";
 
 /// The bundled hook.
 const HOOK: &str = "hydrant-hook-vault";
+
+/// A folder whose name would mean something else in a policy.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no policy can be made for the folder `{0}`: it has other characters than letters, digits, and `/_.-`"
+)]
+struct Odd(String);
 
 /// There is no folder to make a policy for.
 #[derive(Debug, thiserror::Error)]

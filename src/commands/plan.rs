@@ -182,8 +182,15 @@ fn to_text(steps: &[Step], all: bool) -> String {
     let row =
         |step: &Step| vec![step.action.as_str().to_owned(), step.name.to_string(), step.because.to_string()];
     let mut text = table(&shown.map(row).collect::<Vec<_>>());
-    use Action::{Deliver, Issue, Keep, Refuse, Renew, Resume, Wait};
-    let actions = [Issue, Renew, Resume, Deliver, Wait, Refuse, Keep];
+    let actions = [
+        Action::Issue,
+        Action::Renew,
+        Action::Resume,
+        Action::Deliver,
+        Action::Wait,
+        Action::Refuse,
+        Action::Keep,
+    ];
     let counted = actions.iter().map(|action| {
         let count = steps.iter().filter(|step| step.action == *action).count();
         (count, action.as_str())

@@ -39,10 +39,8 @@ impl Failure {
     pub(super) fn counts(&self) -> bool {
         match self {
             Self::Authority(_) => self.retry_after().is_some(),
-            // Whoever changes the rules need not wait.
-            Self::Refused(_) => false,
-            // Nor does what the disk does not take: the same order goes on as soon as it does.
-            Self::Issue(IssueError::Stopped | IssueError::Store(_)) => false,
+            // Nor does what the disk does not take: the same order goes on as soon as it does; nor rules that may be changed.
+            Self::Refused(_) | Self::Issue(IssueError::Stopped | IssueError::Store(_)) => false,
             Self::Issue(_) => self.at_the_ca().is_none_or(|error| !error.is_unreachable()),
         }
     }

@@ -23,7 +23,7 @@ fn terraform() -> Value {
 
 /// The policies of a text, as lines with `TEAM` for the team.
 fn rules(text: &str) -> Vec<String> {
-    let lines = text.lines().map(str::trim).filter(|line| line.starts_with("path "));
+    let lines = text.lines().map(str::trim).filter(|line| line.starts_with("path \""));
     lines.map(|line| line.replace("${each.key}", "TEAM").replace("$team", "TEAM")).collect()
 }
 
@@ -59,7 +59,8 @@ fn the_terraform_example_says_what_the_script_does() {
 
 #[test]
 fn the_policy_of_the_example_is_the_one_that_is_exported() {
-    let yaml = config("TEAM", "").replace("certs/TEAM", "certs").replace("hydrant-state/TEAM", "hydrant-state");
+    let yaml =
+        config("TEAM", "").replace("certs/TEAM", "certs").replace("hydrant-state/TEAM", "hydrant-state");
     let test = Test::new().config(&yaml).env("HYDRANT_TENANTS", "hydrant/platform/tenants");
     let exported = test.hydrant(&["export", "vault-policy", "TEAM", "--format", "json"]).code(0).json();
     let script = rules(&fs::read_to_string(example("vault.sh")).unwrap());
@@ -76,7 +77,8 @@ fn after_the_script_a_job_of_gitlab_gets_its_certificate_and_a_load_balancer_rea
     let key = rig.directory().join("issuer.pub");
     let apply = || {
         let test = platform(&rig).env("GITLAB_KEY", &key);
-        test.program("openssl", &["pkey", "-in", &rig_key(&rig), "-pubout", "-out", key.to_str().unwrap()]).code(0);
+        test.program("openssl", &["pkey", "-in", &rig_key(&rig), "-pubout", "-out", key.to_str().unwrap()])
+            .code(0);
         test.program("sh", &[example("vault.sh").to_str().unwrap()]).code(0)
     };
     apply();
@@ -104,7 +106,7 @@ fn after_the_script_a_job_of_gitlab_gets_its_certificate_and_a_load_balancer_rea
     };
     let read = get("kv-certificates", "certs/team-a/www.team-a.example").code(0).json();
     assert!(read["data"]["data"]["key"].as_str().unwrap().contains("PRIVATE KEY"));
-    get("hydrant", "platform/tenants").code(2).stderr_contains("permission denied");
+    get("hydrant", "platform/tenants").code(2).stderr_contains("Code: 403");
 }
 
 fn rig_key(rig: &Rig) -> String {

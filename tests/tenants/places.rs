@@ -6,19 +6,16 @@ use super::{RULES, anybody, config, rig};
 use crate::support::{Output, Test, Vault, hydrant};
 
 /// Runs hydrant where `/etc/hydrant/tenants.yml` is a file of the test's own: in a mount namespace, which goes with it.
-/// `prepare` is what is done to `/etc/hydrant` beforehand, `run` how hydrant is called.
+/// `prepare` is what is done in `/etc/hydrant` beforehand.
 #[track_caller]
-fn with_file(test: &Test, prepare: &str, run: &str) -> Output {
+fn with_file(test: &Test, prepare: &str) -> Output {
     let script = format!(
-        "set -e\ncp -a /etc etc\nmkdir -p etc/hydrant\nchmod 755 etc/hydrant\n\
-         cp tenants.yml etc/hydrant\nchmod 644 etc/hydrant/tenants.yml\n\
-         mount --bind etc /etc\ncd /etc/hydrant\n{prepare}\ncd \"$OLDPWD\"\nexec {run} {} plan\n",
+        "set -e\nmount -t tmpfs tmpfs /etc\nmkdir -m 755 /etc/hydrant\ncp tenants.yml /etc/hydrant\n\
+         chmod 644 /etc/hydrant/tenants.yml\ncd /etc/hydrant\n{prepare}\ncd \"$OLDPWD\"\nexec {} plan\n",
         hydrant()
     );
     test.put("inside.sh", &script);
-    let output = test.program("unshare", &["--map-root-user", "--mount", "sh", "inside.sh"]);
-    std::fs::remove_dir_all(test.path("etc")).unwrap();
-    output
+    test.program("unshare", &["--map-root-user", "--mount", "sh", "inside.sh"])
 }
 
 fn with_rules(rules: &str) -> Test {
@@ -33,7 +30,7 @@ const ANYBODY: &str = "tenants: [{name: site, domains: team-a.example}]\n";
 #[test]
 fn the_file_of_the_machine_counts_before_what_the_environment_names() {
     let test = with_rules(ANYBODY).env("HYDRANT_TENANTS", "secret/nowhere");
-    with_file(&test, "", "").code(1).stderr("").stdout(
+    with_file(&test, "").code(1).stderr("").stdout(
         "issue   www.team-a.example  nothing is stored\n\
          refuse  www.team-b.example  the tenant `site` may not ask for `www.team-b.example`\n\
          2 certificates: 1 to issue, 1 to refuse\n",
@@ -49,18 +46,18 @@ fn a_file_that_the_job_could_change_is_an_error() {
         )
     };
     let file = refused("/etc/hydrant/tenants.yml");
-    with_file(&test, "chmod 664 tenants.yml", "").code(2).stdout("").stderr(&file);
-    with_file(&test, "chmod 646 tenants.yml", "").code(2).stderr(&file);
-    with_file(&test, "chmod 777 .", "").code(2).stderr(&refused("/etc/hydrant"));
+    with_file(&test, "chmod 664 tenants.yml").code(2).stdout("").stderr(&file);
+    with_file(&test, "chmod 646 tenants.yml").code(2).stderr(&file);
+    with_file(&test, "chmod 777 .").code(2).stderr(&refused("/etc/hydrant"));
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error() {
     let test = with_rules(ANYBODY);
-    with_file(&test, "rm tenants.yml; mkdir tenants.yml", "").code(2).stderr(
+    with_file(&test, "rm tenants.yml; mkdir tenants.yml").code(2).stderr(
         "error: cannot read the rules of tenants in /etc/hydrant/tenants.yml: Is a directory (os error 21)\n",
     );
-    with_file(&test, "printf '\\377' > tenants.yml", "")
+    with_file(&test, "printf '\\377' > tenants.yml")
         .code(2)
         .stderr("error: cannot read the rules of tenants in /etc/hydrant/tenants.yml: it is not UTF-8\n");
 }
@@ -68,7 +65,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
 #[test]
 fn faults_in_the_rules_are_shown_where_they_are() {
     let test = with_rules("tenants:\n  - name: a\n    domain: a.example\n");
-    with_file(&test, "", "").code(2).stdout("").stderr(
+    with_file(&test, "").code(2).stdout("").stderr(
         "error[unknown-key]: `tenants[0].domain` is not a setting\n \
          --> /etc/hydrant/tenants.yml:3:5\n  |\n3 |     domain: a.example\n  |     ^^^^^^\n  |\n  \
          = help: did you mean `domains`?\n\
@@ -116,7 +113,7 @@ fn a_named_place_that_cannot_be_read_is_an_error() {
         .env("VAULT_TOKEN", vault.token(nothing, "10m"));
     test.hydrant(&["plan"]).code(2).stdout("").stderr(
         "error: cannot read the rules of tenants in kv-certificates/platform/tenants: the policy of the token denies \
-         `read` on `kv-certificates/data/platform/tenants`\n  \
+         `read` on `kv-certificates/data/platform/tenants`\n\
          hint: allow it: path \"kv-certificates/data/platform/tenants\" { capabilities = [\"read\"] }\n",
     );
     let test = test.env("VAULT_TOKEN", &rig.environment()["RIG_VAULT_TOKEN"]);
