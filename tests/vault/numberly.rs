@@ -55,7 +55,7 @@ fn the_pipeline_proves_names_at_route_53_and_stores_everything_in_vault() {
         .env("HYDRANT_VAULT_INC", inc_path);
     let [first, second] = passes(&test);
     for (line, hook) in [(&first, route53_hook()), (&second, vault_hook())] {
-        let place = line.iter().find(|word| word.ends_with(".sh")).unwrap();
+        let place = &line[line.iter().position(|word| word == "--hook").unwrap() + 1];
         fs::create_dir_all(test.path(place).parent().unwrap()).unwrap();
         symlink(hook, place).unwrap();
     }
