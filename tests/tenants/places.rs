@@ -20,7 +20,7 @@ fn with_file(test: &Test, prepare: &str) -> Output {
 
 fn with_rules(rules: &str) -> Test {
     Test::new()
-        .config("challenge: dns-01\nhooks: /bin/true\n")
+        .config("challenge: dns-01\nhooks: [{command: /bin/true, operations: [deploy_challenge, clean_challenge]}]\n")
         .domains("www.team-a.example\nwww.team-b.example\n")
         .write("tenants.yml", rules)
 }
