@@ -50,7 +50,7 @@ fn share_a_list(runs: usize) {
 }
 
 /// How many accounts the CA has.
-fn accounts(rig: &Rig) -> usize {
+pub(crate) fn accounts(rig: &Rig) -> usize {
     let log = rig.log();
     let counts = log.lines().filter_map(|line| line.split_once("There are now ")?.1.split_once(" accounts"));
     counts.fold("0", |_, (count, _)| count).parse().unwrap()

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{Rig, Test, assert_good_pair, own_hook_config};
 
 /// Does what the rig's hook does, notes its calls, and kills the run at one of them, once.
-const HOOK: &str = r#"
+pub(crate) const HOOK: &str = r#"
 if [ "$1" = "${KILL_AT-}" ] && mkdir killed 2>/dev/null; then
     [ "$KILL_WHEN" = before ] || "$RIG_HOOK" "$@"
     kill -KILL "$PPID"
@@ -20,7 +20,7 @@ echo "$1" >>calls
 exec "$RIG_HOOK" "$@"
 "#;
 
-const OPERATIONS: &str = "deploy_challenge, clean_challenge, sync_cert, deploy_cert";
+pub(crate) const OPERATIONS: &str = "deploy_challenge, clean_challenge, sync_cert, deploy_cert";
 
 /// One certificate to get.
 fn place(rig: &Rig) -> Test {
@@ -32,23 +32,29 @@ fn place(rig: &Rig) -> Test {
         .args(["run"])
 }
 
-/// What the CA had done before a run.
-struct Before {
+/// What the CA had done before a run, and how to see that what it issued is kept.
+pub(crate) struct Before {
     orders: usize,
     certificates: usize,
+    is_kept: fn(&Rig, &Test),
 }
 
 impl Before {
     fn of(rig: &Rig) -> Before {
-        Before { orders: rig.orders_made(), certificates: rig.certificates_issued() }
+        Before::kept(rig, |rig, test| assert_good_pair(rig, &test.path("certs/a.example"), &["a.example"]))
+    }
+
+    /// The same for another store.
+    pub(crate) fn kept(rig: &Rig, is_kept: fn(&Rig, &Test)) -> Before {
+        Before { orders: rig.orders_made(), certificates: rig.certificates_issued(), is_kept }
     }
 
     /// The next run finishes what the killed one began, and the one after that has nothing to do.
     #[track_caller]
-    fn is_made_good(&self, rig: &Rig, test: &Test, step: &str, orders: RangeInclusive<usize>) {
+    pub(crate) fn is_made_good(&self, rig: &Rig, test: &Test, step: &str, orders: RangeInclusive<usize>) {
         eprintln!("--- killed {step}");
         test.run().code(0);
-        assert_good_pair(rig, &test.path("certs/a.example"), &["a.example"]);
+        (self.is_kept)(rig, test);
         assert!(test.read("calls").contains("deploy_cert\n"), "it was not delivered");
         test.run().code(0).stdout("1 certificate: 1 unchanged\n").stderr("");
 

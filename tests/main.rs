@@ -22,3 +22,4 @@ mod signals;
 #[allow(dead_code, unused_imports, reason = "the place that tests share grows ahead of them")]
 mod support;
 mod vault;
+mod vault_store;

@@ -54,7 +54,7 @@ pub use order::{NewOrder, Order, OrderGoal, OrderStatus};
 pub use problem::Problem;
 pub use renewal_info::RenewalInfo;
 pub use retry::RetryRules;
-pub(crate) use retry::{Course, Setback, retry_after};
+pub(crate) use retry::{Course, Setback, answered_at, retry_after};
 pub(crate) use roots::system_roots;
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use transport::{Exchange, Observer};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
@@ -144,12 +144,13 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         return Some(Duration::from_secs(seconds));
     }
     let until = http_date(text)?;
-    let now = headers.get(DATE).and_then(date_of).unwrap_or_else(|| OffsetDateTime::from(now));
+    let now = answered_at(headers).unwrap_or_else(|| OffsetDateTime::from(now));
     Some(Duration::try_from(until - now).unwrap_or_default())
 }
 
-fn date_of(value: &HeaderValue) -> Option<OffsetDateTime> {
-    http_date(value.to_str().ok()?)
+/// The other side's clock when it answered, in whole seconds (RFC 9110 §6.6.1).
+pub(crate) fn answered_at(headers: &HeaderMap) -> Option<OffsetDateTime> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 fn http_date(text: &str) -> Option<OffsetDateTime> {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::StoreKind;
 use crate::config::ca::Ca;
 use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
@@ -52,6 +53,9 @@ pub struct Options {
     /// The list of certificates; - is standard input
     #[arg(long, global = true, value_name = "FILE", help_heading = FILES)]
     pub domains: Option<PathBuf>,
+    /// What keeps certificates, accounts and state: files, or vault
+    #[arg(long, global = true, value_name = "STORE", help_heading = FILES)]
+    pub store: Option<StoreKind>,
     /// Where certificates and their keys are kept
     #[arg(long, global = true, value_name = "DIR", help_heading = FILES)]
     pub certs_dir: Option<PathBuf>,
@@ -246,7 +250,7 @@ Exit codes:
     3  plan --detailed-exitcode: there are changes to make
     4  as 1, and a certificate will expire, or has, before hydrant is likely to mend it
     5  only the CA's limits hold something back, and nothing is in danger
-   75  the CA or the network could not be reached at all: try again
+   75  the CA, Vault or the network could not be reached at all: try again
   129  hung up (SIGHUP), after cleaning up
   130  interrupted (SIGINT), after cleaning up
   143  terminated (SIGTERM), after cleaning up

@@ -61,9 +61,12 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
             };
             // Both keys are kept until the CA has confirmed: a run cut off in between can still sign in.
             let directory = ca.directory.as_str();
-            accounts.begin_rollover(directory, &new_key.to_file_pem()).await.map_err(store_error)?;
+            // One that another run has begun with is gone on with.
+            let begun = accounts.begin_rollover(directory, &new_key.to_file_pem()).await;
+            let begun = begun.map_err(store_error)?;
+            let new_key = PrivateKey::from_pem(begun.expose()).map_err(Error::failed)?;
             match account.rollover(&new_key).await {
-                Ok(_) => accounts.finish_rollover(directory).await.map_err(store_error)?,
+                Ok(_) => accounts.finish_rollover(directory, &begun).await.map_err(store_error)?,
                 Err(error) => {
                     if error.problem().is_some() {
                         accounts.abandon_rollover(directory).await.map_err(store_error)?;

@@ -14,6 +14,9 @@ use crate::store::files::{Cleanup, Superseded, Tidied, cleanup};
 pub async fn run(gathered: &Gathered, delete: bool) -> Result<ExitCode, Error> {
     let what = if delete { AutoCleanup::Delete } else { AutoCleanup::Archive };
     let cleanup = tidy(gathered, what).await?;
+    if gathered.files().is_none() {
+        gathered.reporter.aside(NO_FILES);
+    }
     if gathered.reporter.is_json() {
         gathered.reporter.json(&to_json(&cleanup));
     } else if !cleanup.done.is_empty() {
@@ -33,7 +36,9 @@ pub async fn tidy(gathered: &Gathered, what: AutoCleanup) -> Result<Cleanup, Err
         AutoCleanup::Archive => Superseded::Archive(gathered.config.base_dir.join("archive")),
         AutoCleanup::Delete => Superseded::Delete,
     };
-    cleanup(gathered.files(), gathered.accounts(), &superseded).await.map_err(store_error)
+    // Of a secret Vault itself keeps as many versions as its mount says, and nothing else is left over.
+    let Some((store, accounts)) = gathered.files() else { return Ok(Cleanup::default()) };
+    cleanup(store, accounts, &superseded).await.map_err(store_error)
 }
 
 /// Prints what was left alone and what failed; gives whether nothing failed.
@@ -48,6 +53,10 @@ pub fn tell_of_the_rest(gathered: &Gathered, cleanup: Cleanup) -> bool {
     }
     all_tidied
 }
+
+/// What is to be said where certificates are in Vault.
+const NO_FILES: &str = "note: certificates are in Vault, so there are no superseded files; how many versions of a secret \
+                        are kept is a setting of its mount (`max_versions`)";
 
 /// A certificate whose directory could not be tidied.
 #[derive(Debug, thiserror::Error)]

@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::{Config, DomainsSource, OnFailure, Pattern};
+use crate::config::{Config, DomainsSource, OnFailure, Pattern, StoreKind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::domains::{self, Domains, Entry};
 use crate::error::Error;
 use crate::identifier::CertName;
 use crate::report::words::List;
 use crate::report::{Reporter, diagnostics};
-use crate::store::Store;
 use crate::store::atomic::Modes;
-use crate::store::files::{Accounts, FileStore};
+use crate::store::files::{FileAccounts, FileStore};
+use crate::store::vault::{Shared, VaultAccounts, VaultStore};
+use crate::store::{Accounts, Store};
+use crate::vault::{self, Options};
 
 /// A command's material.
 pub struct Gathered {
@@ -20,8 +22,7 @@ pub struct Gathered {
     pub config: Config,
     /// Who prints.
     pub reporter: Rc<Reporter>,
-    store: FileStore,
-    accounts: Accounts,
+    place: Place,
     domains: Domains,
     whole: bool,
 }
@@ -30,14 +31,7 @@ impl Gathered {
     /// Only configuration and store, for commands that read no list.
     #[must_use]
     pub fn without_list(config: Config, reporter: Rc<Reporter>) -> Self {
-        let modes = Modes::of_umask(config.umask);
-        let store = FileStore::new(config.certs_dir.clone(), &config.state_dir).with_modes(modes);
-        let accounts = match &config.account.key_file {
-            Some(key) if config.account.stays_with_key => Accounts::beside_key(key.clone()),
-            _ => Accounts::new(config.accounts_dir.clone()),
-        };
-        let accounts = accounts.with_modes(modes);
-        Self { config, reporter, store, accounts, domains: Domains::default(), whole: false }
+        Self { place: Place::of(&config), config, reporter, domains: Domains::default(), whole: false }
     }
 
     /// The same with the list read, whose faults are printed.
@@ -105,19 +99,28 @@ impl Gathered {
     /// The store.
     #[must_use]
     pub fn store(&self) -> &dyn Store {
-        &self.store
+        match &self.place {
+            Place::Files { store, .. } => store,
+            Place::Vault { store, .. } => store,
+        }
     }
 
-    /// The store, where its files matter.
+    /// Store and accounts, where they are files.
     #[must_use]
-    pub fn files(&self) -> &FileStore {
-        &self.store
+    pub fn files(&self) -> Option<(&FileStore, &FileAccounts)> {
+        match &self.place {
+            Place::Files { store, accounts } => Some((store, accounts)),
+            Place::Vault { .. } => None,
+        }
     }
 
     /// The accounts.
     #[must_use]
-    pub fn accounts(&self) -> &Accounts {
-        &self.accounts
+    pub fn accounts(&self) -> &dyn Accounts {
+        match &self.place {
+            Place::Files { accounts, .. } => accounts,
+            Place::Vault { accounts, .. } => &**accounts,
+        }
     }
 
     /// The valid lines.
@@ -167,6 +170,48 @@ impl Gathered {
         self.domains.entries.retain(|entry| wanted.iter().any(|wanted| wanted.matches(&entry.name)));
         Ok(())
     }
+}
+
+/// What keeps certificates and accounts.
+enum Place {
+    Files { store: FileStore, accounts: FileAccounts },
+    Vault { store: VaultStore, accounts: Box<dyn Accounts> },
+}
+
+impl Place {
+    fn of(config: &Config) -> Self {
+        let modes = Modes::of_umask(config.umask);
+        let own_key = config.account.key_file.as_ref().filter(|_| config.account.stays_with_key);
+        let beside_key = own_key.map(|key| FileAccounts::beside_key(key.clone()).with_modes(modes));
+        if config.store == StoreKind::Files {
+            let store = FileStore::new(config.certs_dir.clone(), &config.state_dir).with_modes(modes);
+            let below = || FileAccounts::new(config.accounts_dir.clone()).with_modes(modes);
+            return Self::Files { store, accounts: beside_key.unwrap_or_else(below) };
+        }
+        let shared = Rc::new(Shared::new(vault_options(config), config.vault.clone()));
+        let certificates = config.certificates.clone();
+        let store = VaultStore::new(Rc::clone(&shared), move |name| certificates.settings(name).owner);
+        let accounts: Box<dyn Accounts> = match beside_key {
+            Some(accounts) => Box::new(accounts),
+            None => Box::new(VaultAccounts::new(shared)),
+        };
+        Self::Vault { store, accounts }
+    }
+}
+
+/// What the environment says about Vault, and what the configuration says where that is silent.
+fn vault_options(config: &Config) -> Result<Options, vault::Error> {
+    let variable = |name: &str| {
+        let set = match &config.environment {
+            None => std::env::var_os(name),
+            Some(variables) => {
+                variables.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+            }
+        };
+        let text = set.and_then(|value| value.into_string().ok()).filter(|text| !text.trim().is_empty());
+        text.or_else(|| config.vault.variable(name))
+    };
+    Options::read(variable)
 }
 
 /// Names on the command line that the list does not have.

@@ -203,16 +203,11 @@ async fn same_account(
     let of = async |gathered: &Gathered| -> Result<_, Error> {
         let stored = gathered.accounts().load(our_ca.as_str()).await.map_err(store_error)?;
         let facts = stored.map(|account| (account.key_pem.expose().to_owned(), account.url));
-        let directory = gathered.accounts().directory(our_ca.as_str());
-        Ok((directory.canonicalize().unwrap_or(directory), facts))
+        Ok((gathered.accounts().place(our_ca.as_str()), facts))
     };
     let (ours, theirs) = (of(&ours).await?, of(theirs).await?);
     if ours != theirs {
-        changes.push(format!(
-            "the account would be that in {}, not in {}",
-            ours.0.display(),
-            theirs.0.display()
-        ));
+        changes.push(format!("the account would be that in {}, not in {}", ours.0, theirs.0));
     }
     Ok(())
 }

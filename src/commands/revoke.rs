@@ -34,11 +34,7 @@ pub struct RevokeOptions {
 pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<ExitCode, Error> {
     let stored: Option<CertName> = stored_name(gathered, &options.what).await?;
     let path = match &stored {
-        Some(name) => {
-            let loaded = gathered.store().load(name).await.map_err(store_error)?;
-            // `stored_name` saw it a moment ago.
-            loaded.stored.map(|stored| stored.paths.cert).ok_or_else(|| unknown(options))?
-        }
+        Some(name) => gathered.store().files(name).await.map_err(store_error)?.cert,
         None => options.what.clone().into(),
     };
     if !path.exists() {
@@ -147,7 +143,7 @@ async fn ask(
 
 /// The names under which a certificate is in use: of those with a record, and of `likely`, which may have none.
 async fn in_use(gathered: &Gathered, likely: Option<CertName>, leaf: &Leaf) -> Result<Vec<CertName>, Error> {
-    let mut names = gathered.store().recorded().await.map_err(store_error)?;
+    let mut names = gathered.store().recorded(&[]).await.map_err(store_error)?;
     names.extend(likely);
     names.sort();
     names.dedup();
@@ -174,7 +170,10 @@ async fn renew_next(
     };
     let mut lease = Lease::new(lease);
     lease.record.revoked(leaf.fingerprint.as_str(), reason == Some(Reason::KeyCompromise.code()));
-    lease.save().await.map_err(store_error)
+    let saved = lease.save().await;
+    drop(lease);
+    gathered.store().settle().await;
+    saved.map_err(store_error)
 }
 
 /// How long another run may go on working on a certificate that was revoked meanwhile.

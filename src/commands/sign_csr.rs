@@ -83,7 +83,10 @@ pub(super) async fn sign(
     let (transient, chain) = Transient::for_request(lease);
     let mut lease = Lease::new(Box::new(transient));
     let issued = issue::issue(&job, &mut lease, hooks.approach()).await;
-    lease.save().await.map_err(store_error)?;
+    let saved = lease.save().await;
+    drop(lease);
+    gathered.store().settle().await;
+    saved.map_err(store_error)?;
     issued.map_err(issue_error)?;
     // `issue` gave Ok, so a chain was staged.
     chain.get().cloned().ok_or_else(|| Error::new(ErrorKind::Failed, NoChain))

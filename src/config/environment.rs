@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
-use super::file::{ExternalAccount, Settings};
+use super::file::{ExternalAccount, Settings, Vault};
 use super::nearest::nearest;
 use super::node::{self, Kind, Node};
 use super::yaml::describe;
@@ -58,9 +58,9 @@ impl Environment {
             if *key == "certificates" {
                 continue;
             }
-            if *key == EXTERNAL_ACCOUNT {
+            if let Some(inner) = inner_keys(key) {
                 let mut entries = Vec::new();
-                for inner in keys::<ExternalAccount>() {
+                for inner in inner {
                     let name = variable(&[key, inner]);
                     entries.extend(self.entry(inner, &name, &mut diagnostics));
                     names.push(name);
@@ -180,8 +180,14 @@ impl serde::de::Error for Found {
 const PREFIX: &str = "HYDRANT_";
 const EAB_KID: &str = "EAB_KID";
 
-/// The one key whose value has keys of its own.
-const EXTERNAL_ACCOUNT: &str = "external_account";
+/// The keys of a value that has some.
+fn inner_keys(key: &str) -> Option<&'static [&'static str]> {
+    match key {
+        "external_account" => Some(keys::<ExternalAccount>()),
+        "vault" => Some(keys::<Vault>()),
+        _ => None,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -19,9 +19,11 @@ use super::ca::Ca;
 use super::duration::Humane;
 use super::pattern::Pattern;
 use super::setting::{List, Text};
+use super::store::StoreKind;
 use super::values::{ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy};
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
+use crate::vault::Layout;
 
 /// The settings of hydrant. Each is also an environment variable (`jobs` is `HYDRANT_JOBS`), and most are a flag
 /// (`--jobs`). Flags come before the environment, that before settings of a certificate, those before the file's other
@@ -61,6 +63,11 @@ pub struct Settings {
     pub base_dir: Option<PathBuf>,
     /// The list of certificates, or `-` for standard input. Default: `domains.txt` in `base_dir`.
     pub domains: Option<PathBuf>,
+    /// What keeps certificates, accounts, and what hydrant remembers: `files`, in the directories below, or `vault`, so
+    /// that nothing is left on the disk. Default: `files`.
+    pub store: Option<Text<StoreKind>>,
+    /// Where things are in Vault or OpenBao, with `store: vault`.
+    pub vault: Option<Vault>,
     /// Where certificates and their keys are kept. Default: `certs` in `base_dir`.
     pub certs_dir: Option<PathBuf>,
     /// Where account keys are kept. Default: `accounts` in `base_dir`.
@@ -176,6 +183,45 @@ pub struct ExternalAccount {
     pub hmac_key_env: Option<String>,
     /// `HS256`, `HS384`, or `HS512`. Default: `HS256`.
     pub algorithm: Option<Text<MacAlgorithm>>,
+}
+
+/// Where things are in Vault or OpenBao, and the way there. Everything that Vault's own client and its ways to log in
+/// have a variable for (`VAULT_ADDR`, `VAULT_TOKEN`, `VAULT_SECRET_ID` ...) can be such a variable, which comes before
+/// what is said here; secrets cannot be said here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a mapping of settings")]
+pub struct Vault {
+    /// Scheme, host, and port. Default: the environment variable `VAULT_ADDR`.
+    pub address: Option<String>,
+    /// The namespace. Default: the environment variable `VAULT_NAMESPACE`.
+    pub namespace: Option<String>,
+    /// A PEM file with the roots of Vault's own certificate. Default: the environment variable `VAULT_CACERT`.
+    pub ca: Option<PathBuf>,
+    /// How to log in: `token`, `approle`, `jwt`, `kubernetes`, or `none` behind a proxy that does it. Default: the first
+    /// for which the environment has what it takes.
+    pub auth: Option<String>,
+    /// Where the way to log in is mounted. Default: its own name.
+    pub auth_path: Option<String>,
+    /// The role to log in to with `jwt` or `kubernetes`.
+    pub role: Option<String>,
+    /// The public half of an AppRole; the other is in `VAULT_SECRET_ID` or the file that `VAULT_SECRET_ID_FILE` names.
+    pub role_id: Option<String>,
+    /// The KV version 2 mount with the certificates. Default: `secret`.
+    pub mount: Option<String>,
+    /// The folder in it; `""` for none. A certificate is the secret of its name in there. Default: `certificates`.
+    pub prefix: Option<String>,
+    /// The KV version 2 mount with accounts and with what hydrant remembers, where no reader of certificates should
+    /// reach: keys of certificates to come are in there. Default: `hydrant`.
+    pub state_mount: Option<String>,
+    /// The folder in it; `""` for none. Default: `hydrant-state`.
+    pub state_prefix: Option<String>,
+    /// What a certificate's secret holds: `numberly` for `cert`, `chain`, `fullchain`, `key`, `owner`, and `timestamp`;
+    /// `lecertvend` for `cert` (the full chain) and `key`; `kubernetes`, `haproxy`, or fields of one's own such as
+    /// `crt=fullchain key=key`. Default: `numberly`.
+    pub layout: Option<Text<Layout>>,
+    /// How long a certificate stays with a run that gives no sign of life before another run takes it over; runs that are
+    /// alive renew it in time. Default: `1m`.
+    pub lease: Option<Text<Humane>>,
 }
 
 /// A program that answers challenges or delivers certificates. One that needs no settings can be written as its path

@@ -21,6 +21,7 @@ pub fn settings(options: &Options) -> Settings {
     Settings {
         base_dir: options.base_dir.clone(),
         domains: options.domains.clone(),
+        store: options.store.map(Text),
         certs_dir: options.certs_dir.clone(),
         ca: options.ca.clone().map(Text),
         staging: options.staging.then_some(Text(true)),

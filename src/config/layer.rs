@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::{ExternalAccount, Overrides, Settings};
+use super::file::{ExternalAccount, Overrides, Settings, Vault};
 
 impl Settings {
     /// Everything that `self` leaves open, from `below`.
@@ -25,6 +25,11 @@ impl Settings {
             account_key_type: self.account_key_type.or(below.account_key_type),
             base_dir: self.base_dir.or(below.base_dir),
             domains: self.domains.or(below.domains),
+            store: self.store.or(below.store),
+            vault: match (self.vault, below.vault) {
+                (Some(above), Some(below)) => Some(above.or(below)),
+                (above, below) => above.or(below),
+            },
             certs_dir: self.certs_dir.or(below.certs_dir),
             accounts_dir: self.accounts_dir.or(below.accounts_dir),
             alpn_dir: self.alpn_dir.or(below.alpn_dir),
@@ -90,6 +95,7 @@ impl Settings {
             &mut self.webroot,
         ];
         let key_file = self.external_account.as_mut().and_then(|account| account.hmac_key_file.as_mut());
+        let vault_ca = self.vault.as_mut().and_then(|vault| vault.ca.as_mut());
         let roots = self.ca_roots.iter_mut().flat_map(|roots| &mut roots.0);
         let webroots = self.certificates.iter_mut().flat_map(|certificates| &mut certificates.0);
         let webroots = webroots.filter_map(|(_, overrides)| overrides.webroot.as_mut());
@@ -97,7 +103,7 @@ impl Settings {
         let hooks = self.hooks.iter_mut().flat_map(|hooks| &mut hooks.0).map(|hook| &mut hook.0.command);
         let hooks = hooks.filter(|command| command.components().count() > 1 || command.starts_with("."));
         let domains = self.domains.iter_mut().filter(|domains| domains.as_os_str() != "-");
-        let all = paths.into_iter().flatten().chain(key_file).chain(roots).chain(webroots);
+        let all = paths.into_iter().flatten().chain(key_file).chain(vault_ca).chain(roots).chain(webroots);
         for path in all.chain(hooks).chain(domains) {
             // By its components, so that `./hook.sh` is shown as what it is.
             *path = directory.join(&*path).components().collect();
@@ -146,6 +152,27 @@ impl Overrides {
             owner: self.owner.filter(|_| above.owner.is_none()),
             order_timeout: self.order_timeout.filter(|_| above.order_timeout.is_none()),
             validation_timeout: self.validation_timeout.filter(|_| above.validation_timeout.is_none()),
+        }
+    }
+}
+
+impl Vault {
+    /// Everything that `self` leaves open, from `below`.
+    fn or(self, below: Self) -> Self {
+        Self {
+            address: self.address.or(below.address),
+            namespace: self.namespace.or(below.namespace),
+            ca: self.ca.or(below.ca),
+            auth: self.auth.or(below.auth),
+            auth_path: self.auth_path.or(below.auth_path),
+            role: self.role.or(below.role),
+            role_id: self.role_id.or(below.role_id),
+            mount: self.mount.or(below.mount),
+            prefix: self.prefix.or(below.prefix),
+            state_mount: self.state_mount.or(below.state_mount),
+            state_prefix: self.state_prefix.or(below.state_prefix),
+            layout: self.layout.or(below.layout),
+            lease: self.lease.or(below.lease),
         }
     }
 }

@@ -17,6 +17,7 @@ mod node;
 pub mod pattern;
 pub mod resolve;
 pub mod setting;
+pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -33,6 +34,7 @@ pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates, Ocsp, Remarks};
 pub use pattern::Pattern;
 pub use resolve::{Resolved, load};
+pub use store::{StoreKind, VaultSettings};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
 
 use crate::hook::HookSettings;
@@ -44,6 +46,10 @@ use crate::identifier::CertName;
 pub struct Config {
     /// The directory below which everything is kept; absolute.
     pub base_dir: PathBuf,
+    /// What keeps certificates, accounts and state.
+    pub store: StoreKind,
+    /// Where in Vault they are, if it is Vault that keeps them.
+    pub vault: VaultSettings,
     /// Where certificates and their keys are kept.
     pub certs_dir: PathBuf,
     /// Where account keys are kept.
@@ -213,6 +219,8 @@ impl Config {
     #[must_use]
     pub fn in_directory(base_dir: &Path) -> Self {
         Self {
+            store: StoreKind::Files,
+            vault: VaultSettings::default(),
             certs_dir: base_dir.join("certs"),
             accounts_dir: base_dir.join("accounts"),
             alpn_dir: base_dir.join("alpn-certs"),

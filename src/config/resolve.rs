@@ -14,7 +14,7 @@ use super::flags;
 use super::setting::List;
 use super::values::MacAlgorithm;
 use super::yaml::Document;
-use super::{Config, DomainsSource};
+use super::{Config, DomainsSource, StoreKind, VaultSettings};
 use crate::cli::hydrant::{Arguments, Command, Options};
 use crate::diagnostic::Diagnostic;
 use crate::hook::HookSettings;
@@ -153,6 +153,9 @@ impl Resolver {
             config.dry_run = run.dry_run;
             config.backoff = !run.ignore_backoff;
         }
+        replace(&mut config.store, merged.store.as_ref().map(|store| store.0));
+        config.vault = VaultSettings::of(merged.vault.clone().unwrap_or_default());
+        self.check_vault(&config);
         replace(&mut config.certs_dir, merged.certs_dir.clone());
         replace(&mut config.accounts_dir, merged.accounts_dir.clone());
         replace(&mut config.alpn_dir, merged.alpn_dir.clone());
@@ -182,6 +185,23 @@ impl Resolver {
         if network.roots_only && network.roots.is_empty() {
             let nothing = "`ca_roots_only` leaves no root to trust: `ca_roots` is not set";
             self.error("ca-roots", &["ca_roots_only"], nothing);
+        }
+    }
+
+    fn check_vault(&mut self, config: &Config) {
+        if config.store != StoreKind::Vault {
+            return;
+        }
+        if !config.vault.layout.is_readable() {
+            let message = "`vault`: `layout` has no field for the whole chain or for the key, so that it could not be read again";
+            self.error("vault-layout", &["vault", "layout"], message);
+        }
+        if config.vault.state_is_among_certificates() {
+            let span = self.document.as_ref().and_then(|document| document.span(&["vault", "state_prefix"]));
+            let message = "`vault`: who may read all certificates may read the keys of those to come as well";
+            self.diagnostics.push(Diagnostic::warning("vault-state", span, message).with_help(
+                "set `state_mount` to another mount, or `state_prefix` to a folder outside `prefix`",
+            ));
         }
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::environment::{Environment, keys};
-use super::file::{ExternalAccount, HookTable, Overrides, Settings};
+use super::file::{ExternalAccount, HookTable, Overrides, Settings, Vault};
 use super::resolve::{Resolved, resolve};
 use super::yaml::Document;
 use super::*;
@@ -472,7 +472,13 @@ fn the_example_is_sound_and_has_every_setting() {
     assert_eq!(config.certificate(&name("legacy.example.org")).hooks, ["vault", "reload-nginx.sh"]);
     assert_eq!(config.certificate(&name("a.shop.example.org")).key_type, KeyType::P384);
 
-    let all = [keys::<Settings>(), keys::<Overrides>(), keys::<HookTable>(), keys::<ExternalAccount>()];
+    let all = [
+        keys::<Settings>(),
+        keys::<Overrides>(),
+        keys::<HookTable>(),
+        keys::<ExternalAccount>(),
+        keys::<Vault>(),
+    ];
     assert!(all.iter().all(|keys| !keys.is_empty()));
     for key in all.into_iter().flatten() {
         let line = |line: &str| line.trim_start_matches(['#', ' ', '-']).starts_with(&format!("{key}:"));

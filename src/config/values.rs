@@ -14,6 +14,8 @@ use super::ca::{self, Ca};
 use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
 use super::setting::Setting;
+use super::store::StoreKind;
+use crate::vault::{Layout, LayoutError};
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +224,20 @@ impl Setting for bool {
     }
 }
 
+impl Setting for Layout {
+    type Error = LayoutError;
+
+    const EXPECTED: &'static str = "a layout's name, or `FIELD=PART` for each field";
+
+    fn read(text: &str) -> Result<Self, LayoutError> {
+        text.parse()
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Setting for Listen {
     type Error = SettingError;
 
@@ -314,7 +330,7 @@ macro_rules! from_str {
     )*};
 }
 
-from_str!(ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy);
+from_str!(ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy, StoreKind);
 
 fn form<T: Setting>(text: &str) -> SettingError {
     SettingError::Form { text: text.to_owned(), expected: T::EXPECTED }

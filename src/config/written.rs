@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::account::HmacKey;
 use super::certificate::CertificateSettings;
 use super::duration::Humane;
-use super::file::{Certificates, ExternalAccount, Hook, HookTable, Overrides, Settings};
+use super::file::{Certificates, ExternalAccount, Hook, HookTable, Overrides, Settings, Vault};
 use super::setting::{List, Setting, Text};
 use super::values::{Contact, Count, Listen};
 use super::{Config, DomainsSource};
@@ -60,6 +60,8 @@ impl From<&Config> for Settings {
                 DomainsSource::Path(list) => path(list),
                 DomainsSource::Stdin => Some(PathBuf::from("-")),
             },
+            store: Some(Text(config.store)),
+            vault: Some(Vault::from(&config.vault)),
             certs_dir: path(&config.certs_dir),
             accounts_dir: path(&config.accounts_dir),
             alpn_dir: path(&config.alpn_dir),

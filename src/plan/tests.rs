@@ -6,7 +6,6 @@ use time::Duration as Span;
 use super::*;
 use crate::chain::Leaf;
 use crate::ledger::{Failures, Intent, Renewal, Staged};
-use crate::store::Paths;
 
 const NOW: OffsetDateTime = time::macros::datetime!(2027-01-10 12:00 UTC);
 
@@ -31,10 +30,7 @@ fn stored(carried: &str, lifetime: Span, left: Span) -> Loaded {
         public_key_der: Vec::new(),
         fingerprint: String::new(),
     };
-    let path = || std::path::PathBuf::from("/");
-    let paths =
-        Paths { dir: path(), key: path(), cert: path(), fullchain: path(), chain: path(), csr: path() };
-    let stored = Stored { leaf, timestamp: Some(1), paths };
+    let stored = Stored { leaf, timestamp: Some(1) };
     Loaded { stored: Some(stored), ..Loaded::default() }
 }
 

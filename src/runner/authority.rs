@@ -18,13 +18,13 @@ use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
 use crate::key::{PrivateKey, Secret};
 use crate::report::{Event, Reporter, Verbosity};
-use crate::store::files::{Accounts, StoredAccount};
+use crate::store::{Accounts, StoredAccount};
 
 /// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept. What went wrong
 /// once is not tried again for every certificate.
 pub struct Authorities<'a> {
     config: &'a Config,
-    accounts: &'a Accounts,
+    accounts: &'a dyn Accounts,
     reporter: &'a Rc<Reporter>,
     known: RefCell<BTreeMap<String, Rc<Authority>>>,
     failed_requests: Rc<RefCell<Vec<FailedRequest>>>,
@@ -60,7 +60,7 @@ struct FailedRequest {
 impl<'a> Authorities<'a> {
     /// No CA reached yet.
     #[must_use]
-    pub fn new(config: &'a Config, accounts: &'a Accounts, reporter: &'a Rc<Reporter>) -> Self {
+    pub fn new(config: &'a Config, accounts: &'a dyn Accounts, reporter: &'a Rc<Reporter>) -> Self {
         Self { config, accounts, reporter, known: RefCell::default(), failed_requests: Rc::default() }
     }
 
@@ -234,10 +234,10 @@ impl<'a> Authorities<'a> {
         stored: &StoredAccount,
     ) -> Result<Option<Account>, AuthorityError> {
         let directory = ca.directory.as_str();
-        if let Some(next) = &stored.next_key_pem {
-            let next = PrivateKey::from_pem(next.expose())?;
+        if let Some(next_pem) = &stored.next_key_pem {
+            let next = PrivateKey::from_pem(next_pem.expose())?;
             if let Some(found) = Account::find(client, &next).await? {
-                self.accounts.finish_rollover(directory).await?;
+                self.accounts.finish_rollover(directory, next_pem).await?;
                 return Ok(Some(found.account));
             }
             self.accounts.abandon_rollover(directory).await?;

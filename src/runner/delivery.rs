@@ -30,7 +30,8 @@ impl Certificate<'_> {
         let mut failures = Vec::new();
         if let Some(stored) = lease.loaded().stored.as_ref().filter(|_| !owed.is_empty()) {
             self.runner.reporter.event(&Event::Phase { name, phase: Phase::Delivering });
-            let (paths, timestamp) = (stored.paths.clone(), stored.timestamp.unwrap_or_default());
+            let timestamp = stored.timestamp.unwrap_or_default();
+            let paths = lease.files().await.map_err(store_error)?;
             let facts = self.facts(&wanted.names, 1);
             for destination in &owed {
                 let delivered = hooks.deploy_cert(destination, &facts, &paths.for_hooks(), timestamp).await;
@@ -54,13 +55,15 @@ impl Certificate<'_> {
     /// Nothing is due: hooks that want to know are told so.
     pub(super) async fn keep(&self, step: &Step, loaded: &Loaded, wanted: &Wanted) -> RunReport {
         let runner = self.runner;
-        if runner.calls_unchanged()
-            && let Some(stored) = &loaded.stored
-        {
+        if runner.calls_unchanged() && loaded.stored.is_some() {
             let facts = self.facts(&wanted.names, 1);
+            let paths = match runner.store.files(&self.entry.name).await {
+                Ok(paths) => paths,
+                Err(error) => return self.failed(&store_error(error), Some(step), Some(&loaded.record)),
+            };
             let mut failures = Vec::new();
             for hook in runner.hooks.wanting(Operation::UnchangedCert, &facts) {
-                let told = runner.hooks.unchanged_cert(hook, &facts, &stored.paths.for_hooks()).await;
+                let told = runner.hooks.unchanged_cert(hook, &facts, &paths.for_hooks()).await;
                 failures.extend(told.err());
             }
             if let Err(error) = HookError::all(failures) {

@@ -91,6 +91,7 @@ impl Runner<'_> {
     /// Only what concerns the run as a whole; what goes wrong with one certificate is in its report.
     pub async fn run(&self, entries: &[Entry]) -> Result<Summary, Error> {
         let ended = self.carry_out(entries).await;
+        self.store.settle().await;
         let message = match &ended {
             // Told of nothing but what went wrong: which certificates changed is not known.
             Err(error) => Some(error.to_string()),
@@ -286,8 +287,8 @@ impl Queued<'_> {
 
 /// A store that cannot be read ends the run.
 pub(crate) fn store_error(error: StoreError) -> Error {
-    let hints = error.hints();
-    Error::new(ErrorKind::Failed, error).hints(hints)
+    let (kind, hints) = (error.kind(), error.hints());
+    Error::new(kind, error).hints(hints)
 }
 
 /// A certificate that was not issued, with what to do about it.
@@ -295,8 +296,11 @@ pub(crate) fn issue_error(error: IssueError) -> Error {
     let kind = match error.at_the_ca() {
         Some(acme) if acme.is_unreachable() => ErrorKind::Unreachable,
         Some(acme) if acme.is_rate_limited() => ErrorKind::Limited,
-        None if matches!(error, IssueError::Stopped) => ErrorKind::Interrupted,
-        _ => ErrorKind::Failed,
+        _ => match &error {
+            IssueError::Stopped => ErrorKind::Interrupted,
+            IssueError::Store(error) => error.kind(),
+            _ => ErrorKind::Failed,
+        },
     };
     let hints = error.hints();
     Error::new(kind, error).hints(hints)

@@ -104,7 +104,7 @@ impl Unavailable {
             AuthorityError::Acme(error) if error.is_unreachable() => (ErrorKind::Unreachable, error.hints()),
             AuthorityError::Acme(error) if error.is_rate_limited() => (ErrorKind::Limited, error.hints()),
             AuthorityError::Acme(error) => (ErrorKind::Failed, error.hints()),
-            AuthorityError::Store(error) => (ErrorKind::Failed, error.hints()),
+            AuthorityError::Store(error) => (error.kind(), error.hints()),
             AuthorityError::Deactivated { .. } => {
                 let hint = "remove the account's directory, or name another CA, to register a new account";
                 (ErrorKind::Failed, vec![hint.to_owned()])

@@ -13,9 +13,8 @@ use crate::identifier::CertName;
 /// # Errors
 /// The records cannot be listed, or a hook fails at the probe.
 pub(super) async fn clean(runner: &Runner<'_>, entries: &[Entry]) -> Result<Vec<String>, Error> {
-    let declared: BTreeSet<&CertName> = entries.iter().map(|entry| &entry.name).collect();
-    let mut names = runner.store.recorded().await.map_err(store_error)?;
-    names.retain(|name| !declared.contains(name));
+    let declared: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let names = runner.store.recorded(&declared).await.map_err(store_error)?;
     let loaded = runner.store.load_all(&names).await.map_err(store_error)?;
     let mut problems = Vec::new();
     for (name, loaded) in names.iter().zip(loaded) {

@@ -40,8 +40,8 @@ impl Wanted {
             return Ok(Self::declared(entry));
         }
         let facts = facts(&entry.name, &entry.names, settings, 1);
-        let paths = store.prepare(&entry.name).await.map_err(store_error)?;
-        let made = hooks.generate_csr(&facts, &paths.dir).await.map_err(|error| hook_error(&error))?;
+        let directory = store.prepare(&entry.name).await.map_err(store_error)?;
+        let made = hooks.generate_csr(&facts, &directory).await.map_err(|error| hook_error(&error))?;
         let Some(pem) = made else { return Ok(Self::declared(entry)) };
         let csr = Csr::from_pem(&pem).map_err(|source| Error::failed(BadRequest(source)))?;
         Ok(Self { names: csr.names().to_vec(), csr: Some(csr) })

@@ -198,6 +198,15 @@ pub fn remove(path: &Path) -> Result<bool, FileError> {
     }
 }
 
+/// Removes a directory and all that is in it.
+///
+/// # Errors
+///
+/// When something could not be removed.
+pub fn remove_directory(path: &Path) -> Result<(), FileError> {
+    fs::remove_dir_all(path).map_err(FileError::at("remove", path))
+}
+
 /// Moves a file to another place, which may be on another file system, replacing what is there.
 ///
 /// # Errors

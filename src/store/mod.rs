@@ -8,7 +8,9 @@ pub mod atomic;
 pub mod files;
 pub mod lockfile;
 pub mod transient;
+pub mod vault;
 
+mod accounts;
 mod lease;
 
 use std::future::Future;
@@ -19,10 +21,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::chain::{Chain, ChainError, Leaf};
+use crate::error::ErrorKind;
 use crate::hook::CertificateFiles;
 use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, RecordError, Staged};
+pub use accounts::{Accounts, StoredAccount};
 use atomic::FileError;
 pub use lease::Lease;
 
@@ -38,11 +42,14 @@ pub trait Store {
     /// The same for many, in the order of `names`. The outer error is for a store that cannot be read at all.
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>>;
 
-    /// Every certificate that has a record, declared or not.
-    fn recorded(&self) -> Pending<'_, Result<Vec<CertName>, StoreError>>;
+    /// Every certificate that has a record, declared or not, but those that the caller knows of.
+    fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>>;
 
-    /// Makes sure that the certificate's place exists, and gives the paths it has for hooks.
-    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>>;
+    /// Makes sure that the certificate has a directory that hooks can work in, and gives it.
+    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<PathBuf, StoreError>>;
+
+    /// The files of the certificate in use, where hooks can read them.
+    fn files<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>>;
 
     /// Takes the certificate's lease, unless another run has it.
     fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>>;
@@ -53,6 +60,11 @@ pub trait Store {
         name: &'a CertName,
         patience: Duration,
     ) -> Pending<'a, Result<LeaseOutcome, StoreError>>;
+
+    /// Waits until every lease that was dropped is given back.
+    fn settle(&self) -> Pending<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// What [`Store::load_all`] has to say about one certificate.
@@ -77,7 +89,7 @@ pub trait Leased {
     /// A timestamp for new files: `now` (seconds since the epoch), or the next one later than all files there are.
     fn fresh_timestamp(&mut self, now: i64) -> Pending<'_, Result<u64, StoreError>>;
 
-    /// Makes the files of a new certificate durable; those in use stay in use. Gives the paths for `sync_cert`. May be
+    /// Makes a new certificate durable, at the latest with the next [`Leased::save`]; the one in use stays in use. May be
     /// repeated with the same timestamp.
     fn stage<'a>(
         &'a mut self,
@@ -85,17 +97,20 @@ pub trait Leased {
         key: &'a CertificateKey,
         csr: &'a str,
         chain: &'a Chain,
-    ) -> Pending<'a, Result<Paths, StoreError>>;
+    ) -> Pending<'a, Result<(), StoreError>>;
 
-    /// The paths that [`Leased::stage`] gave, for a `sync_cert` that is still owed.
+    /// The files of what was staged, for `sync_cert`.
     ///
-    /// Fails with [`StoreError::NotStaged`] when the files are gone.
+    /// Fails with [`StoreError::NotStaged`] when they are gone.
     fn staged<'a>(&'a mut self, staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>>;
 
-    /// Puts staged files to use, and gives the paths for `deploy_cert`. May be repeated to complete a switch.
+    /// Puts to use what was staged. May be repeated to complete a switch.
     ///
-    /// Fails with [`StoreError::NotStaged`], having changed nothing, when the files are not all there.
-    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>>;
+    /// Fails with [`StoreError::NotStaged`], having changed nothing, when it is not all there.
+    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<(), StoreError>>;
+
+    /// The files of the certificate in use, for `deploy_cert`.
+    fn files(&self) -> Pending<'_, Result<Paths, StoreError>>;
 
     /// The private key in use, PEM.
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>>;
@@ -163,8 +178,6 @@ pub struct Stored {
     pub leaf: Leaf,
     /// When its issue began, seconds since the epoch; `None` for files that were not made by hydrant or dehydrated.
     pub timestamp: Option<u64>,
-    /// Where it is.
-    pub paths: Paths,
 }
 
 /// The paths of one certificate.
@@ -222,14 +235,17 @@ pub enum StoreError {
     /// A file or directory.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Vault, or the way to it.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::Error),
     /// The record was changed or removed while we held the lease: nothing more may be written.
     #[error("the lease of `{name}` is lost: its record was changed by somebody else")]
     LeaseLost {
         /// Whose lease.
         name: String,
     },
-    /// A staged file is gone.
-    #[error("the new file `{}` is gone", path.display())]
+    /// A staged file, or what a record held of it, is gone.
+    #[error("what was issued is gone from `{}`", path.display())]
     NotStaged {
         /// The file.
         path: PathBuf,
@@ -246,20 +262,51 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        use crate::vault::Error::{NoMount, NotVersion2, Path, Setting};
+        match self {
+            Self::Vault(error) if error.may_pass() => ErrorKind::Unreachable,
+            Self::Vault(NoMount { .. } | NotVersion2 { .. } | Path { .. } | Setting { .. }) => {
+                ErrorKind::Config
+            }
+            _ => ErrorKind::Failed,
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::File(error) => error.hints(),
             Self::LeaseLost { .. } => {
-                vec!["do not remove hydrant's state directory while it runs; run again".to_owned()]
+                vec![
+                    "another run took it over, or hydrant's state was removed while it ran; run again"
+                        .to_owned(),
+                ]
             }
+            Self::Vault(error) => vault_hints(error),
             Self::NotStaged { .. } => {
                 vec!["it was removed after the CA had issued it; the certificate is issued anew".to_owned()]
             }
             Self::Record { path, source } => vec![record_hint(path, source)],
         }
     }
+}
+
+fn vault_hints(error: &crate::vault::Error) -> Vec<String> {
+    use crate::vault::Error::{Conflict, Sealed, Unreachable};
+    let mut hints = error.hints();
+    hints.extend(match error {
+        Conflict { .. } => Some("nothing is lost: run again".to_owned()),
+        Sealed => Some("`vault operator unseal` opens it; nothing is lost: run again then".to_owned()),
+        Unreachable { .. } if error.may_pass() => {
+            Some("check VAULT_ADDR, or `address` under `vault`; nothing is lost: run again".to_owned())
+        }
+        _ => None,
+    });
+    hints
 }
 
 fn record_hint(path: &Path, error: &RecordError) -> String {

@@ -45,12 +45,16 @@ impl Store for Rehearsal<'_> {
         })
     }
 
-    fn recorded(&self) -> Pending<'_, Result<Vec<CertName>, StoreError>> {
-        self.real.recorded()
+    fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>> {
+        self.real.recorded(known)
     }
 
-    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
+    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<PathBuf, StoreError>> {
         self.real.prepare(name)
+    }
+
+    fn files<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
+        self.real.files(name)
     }
 
     fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
@@ -63,6 +67,10 @@ impl Store for Rehearsal<'_> {
         patience: Duration,
     ) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
         Box::pin(async move { Ok(Self::wrap(self.real.lease_wait(name, patience).await?)) })
+    }
+
+    fn settle(&self) -> Pending<'_, ()> {
+        self.real.settle()
     }
 }
 
@@ -143,22 +151,28 @@ impl Leased for Transient {
         _key: &'a CertificateKey,
         _csr: &'a str,
         chain: &'a Chain,
-    ) -> Pending<'a, Result<Paths, StoreError>> {
+    ) -> Pending<'a, Result<(), StoreError>> {
         // Set only once: one certificate is issued under one lease.
         let _ = self.chain.set(chain.clone());
-        Box::pin(async { Ok(Self::no_paths()) })
+        Box::pin(async { Ok(()) })
     }
 
     fn staged<'a>(&'a mut self, _staged: &'a Staged) -> Pending<'a, Result<Paths, StoreError>> {
         Box::pin(async { Ok(Self::no_paths()) })
     }
 
-    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>> {
+    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<(), StoreError>> {
         let leaf = self.chain.get().map(|chain| chain.leaf().clone());
-        self.shown.stored =
-            leaf.map(|leaf| Stored { leaf, timestamp: Some(timestamp), paths: Self::no_paths() });
+        self.shown.stored = leaf.map(|leaf| Stored { leaf, timestamp: Some(timestamp) });
         self.shown.damage = None;
-        Box::pin(async { Ok(Self::no_paths()) })
+        Box::pin(async { Ok(()) })
+    }
+
+    fn files(&self) -> Pending<'_, Result<Paths, StoreError>> {
+        if self.chain.get().is_some() {
+            return Box::pin(async { Ok(Self::no_paths()) });
+        }
+        self.lease.files()
     }
 
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {

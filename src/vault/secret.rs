@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::answer::Answer;
 use super::{Data, Error};
+use crate::acme::answered_at;
 
 /// What is at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Version {
     pub number: u64,
     /// When it was written, as Vault says it (RFC 3339).
     pub created: String,
+    /// What Vault's clock said when it answered; `None` where it does not say so.
+    pub read_at: Option<OffsetDateTime>,
     /// Its fields.
     pub data: Data,
     /// What is kept beside all versions, for everybody who may read the secret.
@@ -102,6 +106,7 @@ pub(super) fn found(mount: &str, url: &str, answer: &Answer) -> Result<Found, Er
     Ok(Found::Version(Version {
         number: metadata.version,
         created: metadata.created_time,
+        read_at: answered_at(&answer.headers),
         // Vault stores `null` where somebody sends that.
         data: data.and_then(Data::received).unwrap_or_default(),
         custom_metadata: metadata.custom_metadata.unwrap_or_default(),

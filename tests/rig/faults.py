@@ -7,6 +7,7 @@ A rule is a JSON object. It picks requests by any of
   "path"    a regular expression, found anywhere in the path
 and, among those,
   "skip"    leave the first SKIP alone (0)
+  "every"   then meet only each EVERYth, from the first on (1)
   "times"   meet so many, then no more (1; null: all)
 The first rule that still applies is taken. "do" says what happens:
   "answer"        not forwarded; answered with "status" and
@@ -44,7 +45,7 @@ KINDS = [
     ("orders", r"^/list-orderz/"),
 ]
 ACTIONS = {"answer", "reset-before", "reset-after", "truncate", "delay", "hang", "kill-before", "kill-after"}
-MEMBERS = {"kind", "method", "path", "skip", "times", "do", "status", "problem", "detail", "body", "type",
+MEMBERS = {"kind", "method", "path", "skip", "every", "times", "do", "status", "problem", "detail", "body", "type",
            "retry_after", "retry_after_date", "seconds"}
 
 
@@ -69,7 +70,7 @@ class Rules:
             if rule.get("kind") not in {None, "other", *(kind for kind, _ in KINDS)}:
                 raise ValueError(f"no such kind: {rule['kind']}")
         with self.lock:
-            self.rules = [{"skip": 0, "times": 1, **rule} for rule in rules]
+            self.rules = [{"skip": 0, "every": 1, "times": 1, **rule} for rule in rules]
 
     def take(self, method, path):
         """The rule that a request meets, or None; counts it."""
@@ -80,6 +81,7 @@ class Rules:
                 if rule["skip"] > 0:
                     rule["skip"] -= 1
                     continue
+                rule["skip"] = rule["every"] - 1
                 if rule["times"] is not None:
                     rule["times"] -= 1
                 return rule

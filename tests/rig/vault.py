@@ -1,5 +1,5 @@
 """Vault of the rig: a real OpenBao, which has the API of HashiCorp Vault, in memory. It speaks TLS with the rig's
-certificate, has KV v2 at secret/ and kv-certificates/, KV v1 at old/, and AppRole and JWT logins to be configured."""
+certificate, has KV v2 at secret/, kv-certificates/ and hydrant/, KV v1 at old/, and AppRole and JWT logins to be configured."""
 
 import json
 import re
@@ -60,6 +60,7 @@ def prepare(directory, address):
             sys.exit("rig: OpenBao does not serve\n" + (directory / "vault.log").read_text(errors="replace"))
         time.sleep(0.01)
     call(address, "POST", "sys/mounts/kv-certificates", {"type": "kv", "options": {"version": "2"}})
+    call(address, "POST", "sys/mounts/hydrant", {"type": "kv", "options": {"version": "2"}})
     call(address, "POST", "sys/mounts/old", {"type": "kv", "options": {"version": "1"}})
     call(address, "POST", "sys/auth/approle", {"type": "approle", "config": {"default_lease_ttl": "60s"}})
     call(address, "POST", "sys/auth/jwt", {"type": "jwt"})

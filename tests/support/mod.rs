@@ -15,7 +15,7 @@ mod vault;
 pub(crate) use cloudflare::{Cloudflare, Token, cloudflare_hook};
 pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
-pub(crate) use openssl::{CertificateFacts, assert_good_pair, openssl};
+pub(crate) use openssl::{CertificateFacts, assert_good_pair, assert_good_set, openssl};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK, without_times};
 pub(crate) use rig::Rig;

@@ -39,10 +39,22 @@ impl CertificateFacts {
     }
 }
 
-/// A directory of the file store holds one good certificate: the chain verifies to a root of the CA, `fullchain.pem` is
-/// the certificate and its chain, the key is its key, the names are these, and nobody else can read any of it.
+/// A directory of the file store holds one good certificate, as [`assert_good_set`] has it, and nobody else can read
+/// any of it.
 #[track_caller]
 pub(crate) fn assert_good_pair(rig: &Rig, directory: &Path, names: &[&str]) {
+    assert_good_set(rig, directory, names);
+    assert_eq!(mode(directory), 0o700, "{}", directory.display());
+    for name in ["privkey.pem", "cert.pem", "chain.pem", "fullchain.pem", "cert.csr"] {
+        let file = directory.join(name);
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+/// The files of one good certificate: the chain verifies to a root of the CA, `fullchain.pem` is the certificate and its
+/// chain, the key is its key, the names are these.
+#[track_caller]
+pub(crate) fn assert_good_set(rig: &Rig, directory: &Path, names: &[&str]) {
     let file = |name: &str| directory.join(name);
     let read = |name: &str| {
         fs::read_to_string(file(name)).unwrap_or_else(|error| panic!("{}: {error}", file(name).display()))
@@ -61,11 +73,6 @@ pub(crate) fn assert_good_pair(rig: &Rig, directory: &Path, names: &[&str]) {
     assert_eq!(certificate.public_key, key, "{}: the key is another one's", directory.display());
     let names: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
     assert_eq!(certificate.names, names, "{}", directory.display());
-
-    assert_eq!(mode(directory), 0o700, "{}", directory.display());
-    for name in ["privkey.pem", "cert.pem", "chain.pem", "fullchain.pem", "cert.csr"] {
-        assert_eq!(mode(&file(name)), 0o600, "{}", file(name).display());
-    }
 }
 
 /// The permissions of a file, or of what a link shows.

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use hydrant::chain::Leaf;
 use hydrant::key::{PrivateKey, Secret};
+use hydrant::vault::Content;
 use zeroize::Zeroizing;
 
 use crate::error::Fault;
@@ -74,6 +75,23 @@ impl Certificate {
             is_new: timestamp.is_some(),
             leaf,
         })
+    }
+}
+
+impl Certificate {
+    /// The same as what a secret is filled with.
+    #[must_use]
+    pub fn content<'a>(&'a self, owner: Option<&'a str>) -> Content<'a> {
+        Content {
+            cert: &self.cert,
+            chain: &self.chain,
+            fullchain: &self.fullchain,
+            key: self.key.expose(),
+            file_key: self.file_key.expose(),
+            timestamp: &self.timestamp,
+            is_new: self.is_new,
+            owner,
+        }
     }
 }
 

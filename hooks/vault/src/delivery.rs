@@ -56,7 +56,7 @@ async fn deliver_with(
         let stored = found.version();
         let nothing = Data::new();
         let fields = stored.as_ref().map_or(&nothing, |version| &version.data);
-        let wanted = settings.layout.filled(certificate, settings.owner.as_deref(), fields);
+        let wanted = settings.layout.filled(&certificate.content(settings.owner.as_deref()), fields);
         if let Some(stored) = stored.filter(|stored| stored.data == wanted) {
             if !facts::are_stored(&facts, &stored.custom_metadata) {
                 // They are no part of the certificate: what keeps them from being written was said when it was new.

@@ -4,7 +4,6 @@
 //!
 //! - [`settings`]: what a person can set, in the environment and in `vault.inc`
 //! - [`certificate`]: what is in the files
-//! - [`layout`]: which field holds which part
 //! - [`delivery`]: one secret, written once and read back
 //! - [`facts`]: what machines want to know, kept beside the secret
 //! - [`error`]: what can go wrong
@@ -13,7 +12,6 @@ pub mod certificate;
 pub mod delivery;
 pub mod error;
 pub mod facts;
-pub mod layout;
 pub mod settings;
 
 use std::error::Error;

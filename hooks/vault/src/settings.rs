@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hydrant::config::dehydrated::{Variable, variables};
-use hydrant::vault::Options;
+use hydrant::vault::{Layout, Options};
 use hydrant_hook_protocol::env;
 
 use crate::error::Fault;
-use crate::layout::Layout;
 
 /// What a person can set.
 #[derive(Clone, Debug)]

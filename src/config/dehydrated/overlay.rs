@@ -12,7 +12,7 @@ use crate::config::certificate::replace;
 use crate::config::environment::Environment;
 use crate::config::file::Settings;
 use crate::config::setting::{List, Text};
-use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network};
+use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network, VaultSettings};
 use crate::diagnostic::Diagnostic;
 
 /// What the environment says in our own words.
@@ -97,6 +97,8 @@ impl Overlay {
     pub(super) fn apply_to_config(&self, config: &mut Config) {
         let said = &self.settings;
         replace(&mut config.state_dir, said.state_dir.clone());
+        replace(&mut config.store, said.store.as_ref().map(|store| store.0));
+        config.vault = VaultSettings::of(said.vault.clone().unwrap_or_default());
         replace(&mut config.cadence, said.cadence.as_ref().map(|cadence| Some(cadence.0.get())));
         replace(&mut config.auto_cleanup, said.auto_cleanup.as_ref().map(|cleanup| cleanup.0));
         replace(&mut config.format, said.format.as_ref().map(|format| format.0));

@@ -48,6 +48,7 @@ impl Resolver {
             for directory in [&mut config.certs_dir, &mut config.alpn_dir, &mut config.state_dir] {
                 *directory = staging_twin(directory);
             }
+            config.vault.use_twins();
         }
         if config.staging || config.dry_run {
             self.use_twins(config, merged, &ca);

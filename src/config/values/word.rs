@@ -5,6 +5,7 @@ use schemars::{Schema, json_schema};
 use super::{ChallengeType, Format, IpVersion, MacAlgorithm, SettingError};
 use crate::config::AutoCleanup;
 use crate::config::setting::Setting;
+use crate::config::store::StoreKind;
 use crate::hook::{Chaining, Operation};
 use crate::key::KeyType;
 
@@ -103,6 +104,21 @@ impl Setting for AutoCleanup {
 
     fn read(text: &str) -> Result<Self, SettingError> {
         word(text, Self::WORDS).map(|at| [Self::No, Self::Archive, Self::Delete][at])
+    }
+
+    fn write(&self) -> String {
+        Self::WORDS[*self as usize].to_owned()
+    }
+}
+
+impl Setting for StoreKind {
+    type Error = SettingError;
+
+    const EXPECTED: &'static str = "`files` or `vault`";
+    const WORDS: &'static [&'static str] = &["files", "vault"];
+
+    fn read(text: &str) -> Result<Self, SettingError> {
+        word(text, Self::WORDS).map(|at| [Self::Files, Self::Vault][at])
     }
 
     fn write(&self) -> String {

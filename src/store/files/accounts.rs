@@ -24,12 +24,12 @@ use serde_json::{Value, json};
 
 use super::blocking;
 use crate::key::Secret;
-use crate::store::StoreError;
 use crate::store::atomic::{self, FileError, Modes};
+use crate::store::{Accounts, Pending, StoreError, StoredAccount};
 
 /// The accounts below one directory. Every method blocks on the disk in a thread of its own.
 #[derive(Clone, Debug)]
-pub struct Accounts {
+pub struct FileAccounts {
     place: Place,
     modes: Modes,
 }
@@ -56,22 +56,7 @@ struct Files {
     modes: Modes,
 }
 
-/// An account as it is stored.
-#[derive(Clone, Debug)]
-pub struct StoredAccount {
-    /// Its key, PEM.
-    pub key_pem: Secret,
-    /// The key it is being changed to: the CA may know the account under this one already.
-    pub next_key_pem: Option<Secret>,
-    /// Its URL. `None` when the CA was not asked or has refused: a key alone is no account yet.
-    pub url: Option<String>,
-    /// What the CA said about it last, JSON.
-    pub registration: Option<String>,
-    /// Whether it was deactivated, which cannot be undone.
-    pub deactivated: bool,
-}
-
-impl Accounts {
+impl FileAccounts {
     /// `directory` is dehydrated's ACCOUNTDIR. It does not have to exist.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
@@ -91,8 +76,8 @@ impl Accounts {
     }
 
     /// The directory of the account at the CA with this directory URL. May be a link.
-    #[must_use]
-    pub fn directory(&self, ca: &str) -> PathBuf {
+    #[cfg(test)]
+    pub(crate) fn directory(&self, ca: &str) -> PathBuf {
         self.files(ca).directory
     }
 
@@ -134,142 +119,6 @@ impl Accounts {
         }
     }
 
-    /// The account at a CA.
-    ///
-    /// # Errors
-    ///
-    /// When a file is there and cannot be read.
-    pub async fn load(&self, ca: &str) -> Result<Option<StoredAccount>, StoreError> {
-        let files = self.files(ca);
-        blocking(move || files.load()).await
-    }
-
-    /// Whether the account at a CA was deactivated.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be looked up.
-    pub async fn is_deactivated(&self, ca: &str) -> Result<bool, StoreError> {
-        let path = self.files(ca).deactivated;
-        blocking(move || Ok(path.try_exists().map_err(FileError::at("look up", &path))?)).await
-    }
-
-    /// Stores a new account's key before the CA is asked, unless there is one: gives the key to use. Of several runs
-    /// that find no account at once, all get the key of one, and so make one account.
-    ///
-    /// It takes its place with [`Accounts::save_url`], so that nothing looks registered while the CA has not agreed.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn adopt_key(&self, ca: &str, key: &Secret) -> Result<Secret, StoreError> {
-        let (files, key) = (self.files(ca), key.clone());
-        blocking(move || {
-            let _alone = files.enter()?;
-            if let Some(found) = files.read_key()? {
-                return Ok(found);
-            }
-            atomic::write(&files.new_key, key.expose().as_bytes(), files.modes.file)?;
-            Ok(key)
-        })
-        .await
-    }
-
-    /// Stores the account's URL. A new account is one from now on.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn save_url(&self, ca: &str, url: &str) -> Result<(), StoreError> {
-        let files = self.files(ca);
-        let text = format!("{}\n", json!({ "url": url }));
-        blocking(move || {
-            let _alone = files.enter()?;
-            atomic::write(&files.url, text.as_bytes(), files.modes.file)?;
-            files.settle()
-        })
-        .await
-    }
-
-    /// Stores what the CA said about the account, as it came. Where that differs from what it said before, the old text
-    /// is kept as `registration_info-<now>.json` (`now` in seconds since the epoch).
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn save_registration(&self, ca: &str, body: &str, now: i64) -> Result<(), StoreError> {
-        let (files, body) = (self.files(ca), body.to_owned());
-        blocking(move || {
-            let _alone = files.enter()?;
-            let path = &files.registration;
-            match read(path)? {
-                Some(old) if old == body => return Ok(()),
-                Some(old) if !old.is_empty() => {
-                    let mut backup = path.with_extension("").into_os_string();
-                    backup.push(format!("-{now}.json"));
-                    atomic::write(Path::new(&backup), old.as_bytes(), files.modes.file)?;
-                }
-                _ => {}
-            }
-            Ok(atomic::write(path, body.as_bytes(), files.modes.file)?)
-        })
-        .await
-    }
-
-    /// Notes that the account was deactivated.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn mark_deactivated(&self, ca: &str) -> Result<(), StoreError> {
-        let files = self.files(ca);
-        blocking(move || {
-            let _alone = files.enter()?;
-            Ok(atomic::write(&files.deactivated, b"", files.modes.file)?)
-        })
-        .await
-    }
-
-    /// Stores the key that the CA is about to be asked to change to; gives the one to ask with. That is an earlier one,
-    /// from a rollover that was cut short, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn begin_rollover(&self, ca: &str, next: &Secret) -> Result<Secret, StoreError> {
-        let (files, next) = (self.files(ca), next.clone());
-        blocking(move || {
-            let _alone = files.enter()?;
-            let path = &files.next_key;
-            if atomic::write_new(path, next.expose().as_bytes(), files.modes.file)? {
-                return Ok(next);
-            }
-            let earlier = fs::read_to_string(path).map_err(FileError::at("read", path))?;
-            Ok(Secret::new(earlier))
-        })
-        .await
-    }
-
-    /// The CA knows the account under the next key: it takes the place of the old one.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be made durable.
-    pub async fn finish_rollover(&self, ca: &str) -> Result<(), StoreError> {
-        let files = self.files(ca);
-        blocking(move || Ok(atomic::rename(&files.next_key, &files.key)?)).await
-    }
-
-    /// The CA refused the next key: it is forgotten.
-    ///
-    /// # Errors
-    ///
-    /// When it could not be removed.
-    pub async fn abandon_rollover(&self, ca: &str) -> Result<(), StoreError> {
-        let path = self.files(ca).next_key;
-        blocking(move || Ok(atomic::remove(&path).map(|_| ())?)).await
-    }
-
     /// Removes temporary files that killed runs left, if they are at least so old; gives their number. Blocks.
     pub(crate) fn sweep(&self, age: Duration) -> Result<usize, FileError> {
         let Place::Below(directory) = &self.place else { return Ok(0) };
@@ -286,6 +135,109 @@ impl Accounts {
             }
         }
         Ok(removed)
+    }
+}
+
+impl Accounts for FileAccounts {
+    fn place(&self, ca: &str) -> String {
+        let directory = self.files(ca).directory;
+        directory.canonicalize().unwrap_or(directory).display().to_string()
+    }
+
+    fn load<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<Option<StoredAccount>, StoreError>> {
+        let files = self.files(ca);
+        Box::pin(blocking(move || files.load()))
+    }
+
+    fn is_deactivated<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<bool, StoreError>> {
+        let path = self.files(ca).deactivated;
+        Box::pin(blocking(move || Ok(path.try_exists().map_err(FileError::at("look up", &path))?)))
+    }
+
+    fn adopt_key<'a>(&'a self, ca: &'a str, key: &'a Secret) -> Pending<'a, Result<Secret, StoreError>> {
+        let (files, key) = (self.files(ca), key.clone());
+        Box::pin(blocking(move || {
+            let _alone = files.enter()?;
+            if let Some(found) = files.read_key()? {
+                return Ok(found);
+            }
+            atomic::write(&files.new_key, key.expose().as_bytes(), files.modes.file)?;
+            Ok(key)
+        }))
+    }
+
+    fn save_url<'a>(&'a self, ca: &'a str, url: &'a str) -> Pending<'a, Result<(), StoreError>> {
+        let files = self.files(ca);
+        let text = format!("{}\n", json!({ "url": url }));
+        Box::pin(blocking(move || {
+            let _alone = files.enter()?;
+            atomic::write(&files.url, text.as_bytes(), files.modes.file)?;
+            files.settle()
+        }))
+    }
+
+    /// Where the CA says something else than before, the old text is kept as `registration_info-<now>.json`.
+    fn save_registration<'a>(
+        &'a self,
+        ca: &'a str,
+        body: &'a str,
+        now: i64,
+    ) -> Pending<'a, Result<(), StoreError>> {
+        let (files, body) = (self.files(ca), body.to_owned());
+        Box::pin(blocking(move || {
+            let _alone = files.enter()?;
+            let path = &files.registration;
+            match read(path)? {
+                Some(old) if old == body => return Ok(()),
+                Some(old) if !old.is_empty() => {
+                    let mut backup = path.with_extension("").into_os_string();
+                    backup.push(format!("-{now}.json"));
+                    atomic::write(Path::new(&backup), old.as_bytes(), files.modes.file)?;
+                }
+                _ => {}
+            }
+            Ok(atomic::write(path, body.as_bytes(), files.modes.file)?)
+        }))
+    }
+
+    fn mark_deactivated<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<(), StoreError>> {
+        let files = self.files(ca);
+        Box::pin(blocking(move || {
+            let _alone = files.enter()?;
+            Ok(atomic::write(&files.deactivated, b"", files.modes.file)?)
+        }))
+    }
+
+    fn begin_rollover<'a>(
+        &'a self,
+        ca: &'a str,
+        next: &'a Secret,
+    ) -> Pending<'a, Result<Secret, StoreError>> {
+        let (files, next) = (self.files(ca), next.clone());
+        Box::pin(blocking(move || {
+            let _alone = files.enter()?;
+            let path = &files.next_key;
+            if atomic::write_new(path, next.expose().as_bytes(), files.modes.file)? {
+                return Ok(next);
+            }
+            let earlier = fs::read_to_string(path).map_err(FileError::at("read", path))?;
+            Ok(Secret::new(earlier))
+        }))
+    }
+
+    fn finish_rollover<'a>(&'a self, ca: &'a str, next: &'a Secret) -> Pending<'a, Result<(), StoreError>> {
+        let (files, next) = (self.files(ca), next.clone());
+        Box::pin(blocking(move || {
+            if read(&files.next_key)?.map(Secret::new).as_ref() == Some(&next) {
+                return Ok(atomic::rename(&files.next_key, &files.key)?);
+            }
+            Ok(atomic::write(&files.key, next.expose().as_bytes(), files.modes.file)?)
+        }))
+    }
+
+    fn abandon_rollover<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<(), StoreError>> {
+        let path = self.files(ca).next_key;
+        Box::pin(blocking(move || Ok(atomic::remove(&path).map(|_| ())?)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Accounts, FileStore, blocking, layout, lease};
+use super::{FileAccounts, FileStore, blocking, layout, lease};
 use crate::ledger::Record;
 use crate::store::StoreError;
 use crate::store::atomic::{self, FileError};
@@ -95,7 +95,7 @@ const ABANDONED: Duration = Duration::from_hours(1);
 /// When the certificate directory cannot be listed.
 pub async fn cleanup(
     store: &FileStore,
-    accounts: &Accounts,
+    accounts: &FileAccounts,
     superseded: &Superseded,
 ) -> Result<Cleanup, StoreError> {
     let (store, accounts, superseded) = (store.clone(), accounts.clone(), superseded.clone());

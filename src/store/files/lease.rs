@@ -112,10 +112,14 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Says in the lock file who has it, for [`holder`].
 fn sign(lock: &File) -> io::Result<()> {
-    let host = uname();
-    let text = format!("process {} on {}\n", std::process::id(), host.nodename().to_string_lossy());
     lock.set_len(0)?;
-    lock.write_all_at(text.as_bytes(), 0)
+    lock.write_all_at(format!("{}\n", this_process()).as_bytes(), 0)
+}
+
+/// Who we are, for people.
+pub(crate) fn this_process() -> String {
+    let host = uname();
+    format!("process {} on {}", std::process::id(), host.nodename().to_string_lossy())
 }
 
 /// Who says to have the lock. Somebody may have taken it this moment and not have signed yet.

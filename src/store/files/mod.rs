@@ -16,6 +16,7 @@ mod read;
 mod revocation;
 mod set;
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::chain::Chain;
 use crate::identifier::CertName;
 use crate::key::Secret;
 use crate::ledger::{CertificateKey, Record, Staged};
-pub use accounts::{Accounts, StoredAccount};
+pub use accounts::FileAccounts;
 pub use cleanup::{Cleanup, Superseded, Tidied, cleanup};
 use lease::{Held, Outcome};
 use read::Reader;
@@ -122,17 +123,27 @@ impl Store for FileStore {
         })
     }
 
-    fn recorded(&self) -> Pending<'_, Result<Vec<CertName>, StoreError>> {
+    fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>> {
         let store = self.clone();
-        Box::pin(blocking(move || store.list_records()))
+        Box::pin(async move {
+            let mut names = blocking(move || store.list_records()).await?;
+            let known: BTreeSet<&CertName> = known.iter().collect();
+            names.retain(|name| !known.contains(name));
+            Ok(names)
+        })
     }
 
-    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
+    fn prepare<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<PathBuf, StoreError>> {
         let (dir, modes) = (self.certs.join(name.as_str()), self.modes);
         Box::pin(blocking(move || {
             atomic::create_directory_as(&dir, modes.directory)?;
-            Ok(layout::in_use(dir))
+            Ok(dir)
         }))
+    }
+
+    fn files<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Paths, StoreError>> {
+        let paths = layout::in_use(self.certs.join(name.as_str()));
+        Box::pin(async { Ok(paths) })
     }
 
     fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
@@ -227,7 +238,7 @@ impl Leased for FileLease {
         key: &'a CertificateKey,
         csr: &'a str,
         chain: &'a Chain,
-    ) -> Pending<'a, Result<Paths, StoreError>> {
+    ) -> Pending<'a, Result<(), StoreError>> {
         let (held, modes) = (Arc::clone(&self.held), self.modes);
         let (key, csr, chain) = (key.clone(), csr.to_owned(), chain.clone());
         Box::pin(
@@ -243,7 +254,7 @@ impl Leased for FileLease {
         }))
     }
 
-    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<Paths, StoreError>> {
+    fn switch(&mut self, timestamp: u64) -> Pending<'_, Result<(), StoreError>> {
         let held = Arc::clone(&self.held);
         Box::pin(async move {
             let (stored, damage) = self
@@ -254,8 +265,13 @@ impl Leased for FileLease {
                 })
                 .await?;
             self.loaded = Loaded::new(stored, damage, std::mem::take(&mut self.loaded.record));
-            Ok(layout::in_use(self.held.dir()))
+            Ok(())
         })
+    }
+
+    fn files(&self) -> Pending<'_, Result<Paths, StoreError>> {
+        let paths = layout::in_use(self.held.dir());
+        Box::pin(async { Ok(paths) })
     }
 
     fn existing_key(&self) -> Pending<'_, Result<Option<Secret>, StoreError>> {

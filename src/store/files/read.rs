@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         };
         let timestamp = dir.timestamp(Kind::Cert)?;
         let damage = damage(&dir, &leaf, timestamp)?;
-        Ok((Some(Stored { leaf, timestamp, paths: layout::in_use(path.clone()) }), damage))
+        Ok((Some(Stored { leaf, timestamp }), damage))
     }
 
     /// The record, if there is one.

@@ -30,7 +30,7 @@ pub(crate) fn fresh_timestamp(dir: &Path, now: i64) -> Result<u64, FileError> {
     Ok(fresh)
 }
 
-/// Makes the files durable, and gives the paths for `sync_cert`.
+/// Makes the files durable.
 pub(crate) fn stage(
     dir: &Path,
     modes: Modes,
@@ -38,7 +38,7 @@ pub(crate) fn stage(
     key: &CertificateKey,
     csr: &str,
     chain: &Chain,
-) -> Result<Paths, FileError> {
+) -> Result<(), FileError> {
     atomic::create_directory_as(dir, modes.directory)?;
     let mut contents = vec![
         (Kind::Csr, csr),
@@ -52,8 +52,7 @@ pub(crate) fn stage(
     let names: Vec<String> = contents.iter().map(|(kind, _)| kind.file(timestamp)).collect();
     let files: Vec<_> =
         names.iter().map(String::as_str).zip(contents.iter().map(|(_, text)| text.as_bytes())).collect();
-    atomic::write_all(dir, &files, modes.file)?;
-    Ok(staged_paths(dir, timestamp, key.source()))
+    atomic::write_all(dir, &files, modes.file)
 }
 
 /// The paths for `sync_cert`: those with timestamps.

@@ -123,7 +123,8 @@ async fn lays_files_out_as_dehydrated_does() {
     assert!(loaded.damage.is_none());
     assert_eq!(stored.leaf.public_key_der, issue.public_key);
     assert_eq!(stored.timestamp, Some(1_700_000_000));
-    assert_eq!(stored.paths.key, base.certs("a.example/privkey.pem"));
+    let paths = base.store.files(&name("a.example")).await.unwrap();
+    assert_eq!(paths.key, base.certs("a.example/privkey.pem"));
 }
 
 #[tokio::test]
@@ -132,7 +133,9 @@ async fn a_staged_issue_changes_nothing_that_is_in_use() {
     let old = base.issue("a.example", 17).await;
     let new = issue();
     let mut lease = base.lease("a.example").await;
-    let paths = lease.stage(18, &new.key, "CSR\n", &new.chain).await.unwrap();
+    lease.stage(18, &new.key, "CSR\n", &new.chain).await.unwrap();
+    let staged = Staged { timestamp: 18, key: new.key.source(), switch: false };
+    let paths = lease.staged(&staged).await.unwrap();
     assert_eq!(paths.key, base.certs("a.example/privkey-18.pem"));
     assert_eq!(paths.cert, base.certs("a.example/cert-18.pem"));
     assert_eq!(paths.fullchain, base.certs("a.example/fullchain-18.pem"));
@@ -142,10 +145,8 @@ async fn a_staged_issue_changes_nothing_that_is_in_use() {
     assert_eq!(loaded.stored.unwrap().leaf.public_key_der, old.public_key);
     assert!(loaded.damage.is_none());
 
-    let staged = Staged { timestamp: 18, key: new.key.source(), switch: false };
-    assert_eq!(lease.staged(&staged).await.unwrap(), paths);
-    let in_use = lease.switch(18).await.unwrap();
-    assert_eq!(in_use.cert, base.certs("a.example/cert.pem"));
+    lease.switch(18).await.unwrap();
+    assert_eq!(lease.files().await.unwrap().cert, base.certs("a.example/cert.pem"));
     let stored = lease.loaded().stored.as_ref().unwrap();
     assert_eq!((stored.leaf.public_key_der.as_slice(), stored.timestamp), (&*new.public_key, Some(18)));
 }
@@ -189,7 +190,9 @@ async fn a_kept_key_keeps_its_link_and_sync_cert_gets_a_file_that_exists() {
     let mut lease = base.lease("a.example").await;
     let CertificateKey::New(pem) = &old.key else { unreachable!() };
     assert_eq!(lease.existing_key().await.unwrap().as_ref(), Some(pem));
-    let paths = lease.stage(18, &CertificateKey::Kept, "CSR\n", &old.chain).await.unwrap();
+    lease.stage(18, &CertificateKey::Kept, "CSR\n", &old.chain).await.unwrap();
+    let staged = Staged { timestamp: 18, key: KeySource::Kept, switch: false };
+    let paths = lease.staged(&staged).await.unwrap();
     assert_eq!(paths.key, base.certs("a.example/privkey-17.pem"));
     lease.switch(18).await.unwrap();
     assert!(lease.loaded().damage.is_none(), "{:?}", lease.loaded().damage);
@@ -204,7 +207,9 @@ async fn a_key_that_a_hook_keeps_is_not_here() {
     let base = Base::new();
     let issue = issue();
     let mut lease = base.lease("a.example").await;
-    let paths = lease.stage(17, &CertificateKey::Foreign, "CSR\n", &issue.chain).await.unwrap();
+    lease.stage(17, &CertificateKey::Foreign, "CSR\n", &issue.chain).await.unwrap();
+    let staged = Staged { timestamp: 17, key: KeySource::Foreign, switch: false };
+    let paths = lease.staged(&staged).await.unwrap();
     assert_eq!(paths.key, base.certs("a.example/privkey-17.pem"));
     lease.switch(17).await.unwrap();
     assert!(lease.loaded().stored.is_some());
@@ -270,8 +275,8 @@ async fn an_existing_directory_keeps_its_mode() {
     let base = Base::new();
     fs::create_dir_all(base.certs("a.example")).unwrap();
     fs::set_permissions(base.certs("a.example"), fs::Permissions::from_mode(0o750)).unwrap();
-    let paths = base.store.prepare(&name("a.example")).await.unwrap();
-    assert_eq!(paths.dir, base.certs("a.example"));
+    let directory = base.store.prepare(&name("a.example")).await.unwrap();
+    assert_eq!(directory, base.certs("a.example"));
     base.issue("a.example", 17).await;
     assert_eq!(mode(&base.certs("a.example")), 0o750);
 }
@@ -353,7 +358,7 @@ async fn loads_many_in_their_order_and_one_bad_record_fails_alone() {
 async fn an_empty_disk_has_no_certificates() {
     let base = Base::new();
     assert!(base.load("a.example").await.stored.is_none());
-    assert!(base.store.recorded().await.unwrap().is_empty());
+    assert!(base.store.recorded(&[]).await.unwrap().is_empty());
     assert!(!base.certs("").exists() && !base.state("").exists(), "reading created something");
 }
 
@@ -373,7 +378,7 @@ async fn a_record_is_kept_with_its_fence_and_only_for_us() {
     record.fence = 2;
     assert_eq!(base.load("a.example").await.record, record);
     assert_eq!(base.lease("a.example").await.loaded().record, record);
-    assert_eq!(base.store.recorded().await.unwrap(), [name("a.example")]);
+    assert_eq!(base.store.recorded(&[]).await.unwrap(), [name("a.example")]);
 }
 
 #[tokio::test]

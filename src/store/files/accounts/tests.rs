@@ -15,7 +15,7 @@ fn mode(path: &Path) -> u32 {
 async fn keeps_an_account_where_dehydrated_does() {
     let base = tempfile::tempdir().unwrap();
     let directory = base.path().join("accounts");
-    let accounts = Accounts::new(directory.clone());
+    let accounts = FileAccounts::new(directory.clone());
     assert!(accounts.load(CA).await.unwrap().is_none());
     assert!(!directory.exists(), "reading created something");
 
@@ -46,7 +46,7 @@ async fn keeps_an_account_where_dehydrated_does() {
 #[tokio::test]
 async fn first_runs_at_once_agree_on_one_key() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().join("accounts"));
+    let accounts = FileAccounts::new(base.path().join("accounts"));
     let keys: Vec<_> = (0..10).map(|run| Secret::new(format!("KEY {run}"))).collect();
     let runs = keys.iter().map(|key| accounts.adopt_key(CA, key));
     let adopted = futures_util::future::try_join_all(runs).await.unwrap();
@@ -58,7 +58,7 @@ async fn first_runs_at_once_agree_on_one_key() {
 #[tokio::test]
 async fn a_rollover_loses_neither_key() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().to_owned());
+    let accounts = FileAccounts::new(base.path().to_owned());
     let [old, new, newer] = ["OLD", "NEW", "NEWER"].map(Secret::new);
     accounts.adopt_key(CA, &old).await.unwrap();
     assert_eq!(accounts.begin_rollover(CA, &new).await.unwrap(), new);
@@ -66,7 +66,7 @@ async fn a_rollover_loses_neither_key() {
     assert_eq!(accounts.begin_rollover(CA, &newer).await.unwrap(), new);
     let account = accounts.load(CA).await.unwrap().unwrap();
     assert_eq!((account.key_pem, account.next_key_pem), (old.clone(), Some(new.clone())));
-    accounts.finish_rollover(CA).await.unwrap();
+    accounts.finish_rollover(CA, &new).await.unwrap();
     let account = accounts.load(CA).await.unwrap().unwrap();
     assert_eq!((account.key_pem, account.next_key_pem), (new.clone(), None));
 
@@ -79,7 +79,7 @@ async fn a_rollover_loses_neither_key() {
 #[tokio::test]
 async fn what_the_ca_said_before_is_backed_up_when_it_differs() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().to_owned());
+    let accounts = FileAccounts::new(base.path().to_owned());
     accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
     for (body, now) in [("{\"a\":1}", 1), ("{\"a\":1}", 2), ("{\"a\":2}", 3)] {
         accounts.save_registration(CA, body, now).await.unwrap();
@@ -93,7 +93,7 @@ async fn what_the_ca_said_before_is_backed_up_when_it_differs() {
 #[tokio::test]
 async fn a_refused_registration_does_not_look_registered() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().to_owned());
+    let accounts = FileAccounts::new(base.path().to_owned());
     accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
     for left_by_dehydrated in ["registration_info.json", "account_id.json"] {
         fs::write(accounts.directory(CA).join(left_by_dehydrated), "").unwrap();
@@ -105,7 +105,7 @@ async fn a_refused_registration_does_not_look_registered() {
 #[tokio::test]
 async fn follows_a_link_to_the_directory_of_an_older_ca() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().to_owned());
+    let accounts = FileAccounts::new(base.path().to_owned());
     fs::create_dir(base.path().join("old")).unwrap();
     symlink("old", accounts.directory(CA)).unwrap();
     accounts.adopt_key(CA, &Secret::new("KEY")).await.unwrap();
@@ -117,7 +117,7 @@ async fn follows_a_link_to_the_directory_of_an_older_ca() {
 #[tokio::test]
 async fn a_key_is_the_accounts_only_once_the_ca_made_the_account() {
     let base = tempfile::tempdir().unwrap();
-    let accounts = Accounts::new(base.path().to_owned());
+    let accounts = FileAccounts::new(base.path().to_owned());
     let [key, other] = ["KEY", "OTHER"].map(Secret::new);
     accounts.adopt_key(CA, &key).await.unwrap();
     let in_use = accounts.directory(CA).join("account_key.pem");
@@ -137,7 +137,7 @@ async fn a_key_is_the_accounts_only_once_the_ca_made_the_account() {
 async fn beside_a_key_of_its_own_an_account_is_in_files_named_after_it() {
     let base = tempfile::tempdir().unwrap();
     let key = base.path().join("my.key.pem");
-    let accounts = Accounts::beside_key(key.clone()).with_modes(Modes::of_umask(0o027));
+    let accounts = FileAccounts::beside_key(key.clone()).with_modes(Modes::of_umask(0o027));
     let missing = accounts.load(CA).await.unwrap_err();
     assert_eq!(missing.to_string(), format!("cannot read `{}`", key.display()));
     fs::write(&key, "KEY").unwrap();

@@ -11,7 +11,7 @@ use crate::store::{LeaseOutcome, Store as _};
 struct Base {
     directory: TempDir,
     store: FileStore,
-    accounts: Accounts,
+    accounts: FileAccounts,
 }
 
 impl Base {
@@ -19,7 +19,7 @@ impl Base {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path();
         let store = FileStore::new(base.join("certs"), &base.join(".hydrant"));
-        let accounts = Accounts::new(base.join("accounts"));
+        let accounts = FileAccounts::new(base.join("accounts"));
         Self { directory, store, accounts }
     }
 

@@ -1,11 +1,12 @@
 //! Which field of a secret holds which part of a certificate.
 
+use std::fmt;
 use std::str::FromStr;
 
-use hydrant::vault::Data;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
-use crate::certificate::Certificate;
+use super::Data;
 
 /// The fields of a secret, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,27 @@ pub enum Part {
     Owner,
     /// When it was made, in seconds since 1970.
     Timestamp,
+}
+
+/// What a secret is filled with.
+#[derive(Clone, Copy)]
+pub struct Content<'a> {
+    /// The certificate alone.
+    pub cert: &'a str,
+    /// The chain without the certificate; empty for one that a root signed.
+    pub chain: &'a str,
+    /// The certificate and its chain.
+    pub fullchain: &'a str,
+    /// The private key, PEM; empty where somebody else keeps it.
+    pub key: &'a str,
+    /// The private key as nginx of old and lecertvend have it: SEC1 for ECDSA.
+    pub file_key: &'a str,
+    /// When it was made, in seconds since 1970, as far as that is known.
+    pub timestamp: &'a str,
+    /// Whether it is known to be new.
+    pub is_new: bool,
+    /// Whose it is.
+    pub owner: Option<&'a str>,
 }
 
 /// The layouts that have a name. The fields of Numberly's hook for dehydrated, of lecertvend, of a Kubernetes secret of
@@ -66,7 +88,7 @@ impl Layout {
     /// What the secret is to hold, where it holds `stored` now. Fields that no layout has are left as they are. Those
     /// of another layout go: they would hold an older certificate and its key for ever.
     #[must_use]
-    pub fn filled(&self, certificate: &Certificate, owner: Option<&str>, stored: &Data) -> Data {
+    pub fn filled(&self, content: &Content<'_>, stored: &Data) -> Data {
         let mut data = stored.clone();
         let known =
             NAMED.iter().flat_map(|(_, fields)| fields.iter()).filter(|(_, part)| part.is_certificate());
@@ -74,21 +96,21 @@ impl Layout {
             data.remove(field);
         }
         let is_other = |(field, part): &&(String, Part)| {
-            part.is_certificate() && !is_same(stored.text(field), &part.of(certificate))
+            part.is_certificate() && !is_same(stored.text(field), &part.of(content))
         };
         let is_replaced = self.0.iter().any(|field| is_other(&field));
         for (field, part) in &self.0 {
             let there = stored.text(field).filter(|text| !text.is_empty());
             match part {
-                Part::Owner => match owner.or(there) {
+                Part::Owner => match content.owner.or(there) {
                     Some(owner) => data.set(field, owner),
                     None => data.set(field, ""),
                 },
                 // Of an old certificate the time may have been noted better when it was new.
-                Part::Timestamp if !certificate.is_new && !is_replaced && there.is_some() => {}
-                Part::Timestamp => data.set(field, &certificate.timestamp),
+                Part::Timestamp if !content.is_new && !is_replaced && there.is_some() => {}
+                Part::Timestamp => data.set(field, content.timestamp),
                 part => {
-                    let text = part.of(certificate);
+                    let text = part.of(content);
                     // Some writers drop the last newline.
                     if !is_same(stored.text(field), &text) {
                         data.set(field, &text);
@@ -105,18 +127,16 @@ impl Part {
         !matches!(self, Self::Owner | Self::Timestamp)
     }
 
-    fn of(self, certificate: &Certificate) -> zeroize::Zeroizing<String> {
-        zeroize::Zeroizing::new(match self {
-            Self::Cert => certificate.cert.clone(),
-            Self::Chain => certificate.chain.clone(),
-            Self::Fullchain => certificate.fullchain.clone(),
-            Self::Key => certificate.key.expose().to_owned(),
-            Self::FileKey => certificate.file_key.expose().to_owned(),
-            Self::Combined => {
-                format!("{}\n{}", certificate.fullchain.trim_end(), certificate.key.expose())
-            }
+    fn of(self, content: &Content<'_>) -> Zeroizing<String> {
+        Zeroizing::new(match self {
+            Self::Cert => content.cert.to_owned(),
+            Self::Chain => content.chain.to_owned(),
+            Self::Fullchain => content.fullchain.to_owned(),
+            Self::Key => content.key.to_owned(),
+            Self::FileKey => content.file_key.to_owned(),
+            Self::Combined => format!("{}\n{}", content.fullchain.trim_end(), content.key),
             Self::Owner => String::new(),
-            Self::Timestamp => certificate.timestamp.clone(),
+            Self::Timestamp => content.timestamp.to_owned(),
         })
     }
 }
@@ -132,8 +152,62 @@ impl Default for Layout {
 }
 
 impl Layout {
+    /// Whether a certificate and its key can be read from such a secret again.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let has = |wanted: &[Part]| self.0.iter().any(|(_, part)| wanted.contains(part));
+        let has_chain = has(&[Part::Fullchain, Part::Combined]) || has(&[Part::Cert]) && has(&[Part::Chain]);
+        has_chain && has(&[Part::Key, Part::FileKey, Part::Combined])
+    }
+
+    /// The certificate and its chain as they stand in a secret.
+    #[must_use]
+    pub fn fullchain(&self, data: &Data) -> Option<String> {
+        let whole = self.text(data, Part::Fullchain).or_else(|| self.text(data, Part::Combined));
+        let parts = || Some(format!("{}\n{}", self.text(data, Part::Cert)?, self.text(data, Part::Chain)?));
+        whole.map(str::to_owned).or_else(parts)
+    }
+
+    /// The certificate alone, where it stands in a field of its own.
+    #[must_use]
+    pub fn cert<'d>(&self, data: &'d Data) -> Option<&'d str> {
+        self.text(data, Part::Cert)
+    }
+
+    /// The text that holds the private key.
+    #[must_use]
+    pub fn key<'d>(&self, data: &'d Data) -> Option<&'d str> {
+        let parts = [Part::Key, Part::FileKey, Part::Combined];
+        parts.into_iter().find_map(|part| self.text(data, part))
+    }
+
+    /// When it was made, in seconds since 1970.
+    #[must_use]
+    pub fn timestamp(&self, data: &Data) -> Option<u64> {
+        self.text(data, Part::Timestamp)?.trim().parse().ok()
+    }
+
+    fn text<'d>(&self, data: &'d Data, wanted: Part) -> Option<&'d str> {
+        let field = self.0.iter().find(|(_, part)| *part == wanted);
+        field.and_then(|(field, _)| data.text(field)).filter(|text| !text.trim().is_empty())
+    }
+
     fn named(fields: &[(&str, Part)]) -> Self {
         Self(fields.iter().map(|(field, part)| ((*field).to_owned(), *part)).collect())
+    }
+}
+
+/// As it is read.
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((name, _)) = NAMED.iter().find(|(_, fields)| *self == Self::named(fields)) {
+            return f.write_str(name);
+        }
+        for (index, (field, part)) in self.0.iter().enumerate() {
+            let name = PARTS.iter().find(|(_, known)| known == part).map_or("", |(name, _)| name);
+            write!(f, "{}{field}={name}", if index == 0 { "" } else { " " })?;
+        }
+        Ok(())
     }
 }
 
@@ -200,6 +274,20 @@ mod tests {
         let written: Layout = "tls.crt=fullchain, tls.key=key".parse().unwrap();
         assert_eq!(written, "kubernetes".parse().unwrap());
         assert_eq!(Layout::default(), "numberly".parse().unwrap());
+        assert_eq!(written.to_string(), "kubernetes");
+        let own = "a=fullchain b=file-key";
+        assert_eq!(own.parse::<Layout>().unwrap().to_string(), own);
+    }
+
+    #[test]
+    fn not_every_layout_can_be_read_again() {
+        let is_readable = |text: &str| text.parse::<Layout>().unwrap().is_readable();
+        for text in ["numberly", "lecertvend", "kubernetes", "haproxy", "a=cert b=chain c=key"] {
+            assert!(is_readable(text), "{text}");
+        }
+        for text in ["a=fullchain", "a=cert b=key", "a=key"] {
+            assert!(!is_readable(text), "{text}");
+        }
     }
 
     #[test]
