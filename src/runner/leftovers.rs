@@ -94,7 +94,7 @@ impl Leftovers<'_> {
         let mut subjects: Vec<(CertName, &[Identifier])> =
             entries.iter().map(|entry| (entry.name.clone(), entry.names.as_slice())).collect();
         if wish.whole_list {
-            let recorded = self.store.recorded().await.map_err(store_error)?;
+            let recorded = self.store.recorded(&[]).await.map_err(store_error)?;
             let declared: BTreeSet<&CertName> = entries.iter().map(|entry| &entry.name).collect();
             subjects.extend(
                 recorded.into_iter().filter(|name| !declared.contains(name)).map(|name| (name, &[][..])),
