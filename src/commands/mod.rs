@@ -10,6 +10,7 @@ pub mod gather;
 pub mod hook;
 pub mod hook_test;
 pub mod import;
+pub mod lecertvend;
 pub mod lint;
 pub mod plan;
 pub mod revoke;
@@ -24,6 +25,7 @@ use std::rc::Rc;
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
+use crate::cli::lecertvend::{self as lecertvend_typed, Action};
 use crate::config::{DomainsSource, Format, Resolved};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
@@ -38,6 +40,9 @@ use gather::Gathered;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(door) = dehydrated::Door::of(&arguments) {
+        return door.enter();
+    }
+    if let Some(door) = lecertvend::Door::of(&arguments) {
         return door.enter();
     }
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -128,6 +133,13 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             gathered.only(&typed.names)?;
             status::status(&gathered).await
         }
+        Command::Vend(typed) => {
+            let action = Action::Vend { secret: typed.secret, names: typed.names };
+            lecertvend::work(&asked(typed.place, action, &shown), &shown, &reporter).await
+        }
+        Command::Renew(typed) => {
+            lecertvend::work(&asked(typed.place, Action::Renew, &shown), &shown, &reporter).await
+        }
         Command::SignCsr(command) => {
             let csr = read(&command.csr, Csr::from_pem)?;
             sign_csr::sign_csr(&Gathered::without_list(config, reporter), &csr).await
@@ -180,6 +192,13 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
     }
 }
 
+/// What lecertvend's command line would say.
+fn asked(place: typed::Place, action: Action, resolved: &Resolved) -> lecertvend_typed::Arguments {
+    let typed::Place { mount, prefix, min_days } = place;
+    let mount = mount.unwrap_or_else(|| resolved.config.vault.mount.clone());
+    lecertvend_typed::Arguments::new(action, &mount, &prefix, min_days)
+}
+
 /// What does not need a configuration, or not one without faults.
 fn without_configuration(arguments: &Arguments, reporter: &Reporter) -> Option<Result<ExitCode, Error>> {
     match &arguments.command {
@@ -211,7 +230,12 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
     };
     // Its output is a file for somebody else.
     let only_documents = matches!(arguments.command, Command::SignCsr(_));
-    ReportOptions { format, verbosity, color, only_documents, words: Words::Hydrant }
+    let words = match arguments.command {
+        Command::Renew(_) => Words::Renew,
+        Command::Vend(_) => Words::Vend,
+        _ => Words::Hydrant,
+    };
+    ReportOptions { format, verbosity, color, only_documents, words }
 }
 
 /// What a file that was named on the command line holds; `-` is standard input.

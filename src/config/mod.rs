@@ -12,6 +12,7 @@ pub mod environment;
 pub mod file;
 pub mod flags;
 mod layer;
+pub mod lecertvend;
 mod nearest;
 mod node;
 pub mod pattern;
@@ -33,8 +34,8 @@ pub use account::{AccountSettings, ExternalAccount};
 pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates, Ocsp, Remarks};
 pub use pattern::Pattern;
-pub use resolve::{Resolved, load};
-pub use store::{StoreKind, VaultSettings};
+pub use resolve::{Resolved, load, load_if_named};
+pub use store::{SecretField, StoreKind, VaultSettings};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
 
 use crate::hook::HookSettings;

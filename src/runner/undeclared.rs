@@ -1,7 +1,5 @@
 //! Certificates that are no longer declared: what was deployed for them is cleaned all the same.
 
-use std::collections::BTreeSet;
-
 use super::leftovers::{CleanedOne, owes_cleaning};
 use super::{Runner, hook_error, store_error};
 use crate::domains::Entry;

@@ -84,6 +84,42 @@ pub struct Issue {
     pub force: bool,
 }
 
+/// `vend`
+#[derive(Clone, Debug, Args)]
+pub struct Vend {
+    /// Where it is kept.
+    #[command(flatten)]
+    pub place: Place,
+    /// What the certificate's secret is called, in the folder of its zone
+    #[arg(long, value_name = "NAME")]
+    pub secret: String,
+    /// Its names in the zone, with commas between them; . is the zone itself
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
+    pub names: Vec<String>,
+}
+
+/// `renew`
+#[derive(Clone, Debug, Args)]
+pub struct Renew {
+    /// Where they are kept.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Where certificates are in lecertvend's layout.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The KV mount [default: as the settings say, else secret]
+    #[arg(long, value_name = "MOUNT")]
+    pub mount: Option<String>,
+    /// The folder of a zone, such as lecertvend/team/example.com, or to renew, one above those of zones
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: String,
+    /// Renew what is valid for fewer days than this [default: when the CA says so, else at a third of the lifetime]
+    #[arg(long, value_name = "DAYS")]
+    pub min_days: Option<i64>,
+}
+
 /// `sign-csr`
 #[derive(Clone, Debug, Default, Args)]
 pub struct SignCsr {

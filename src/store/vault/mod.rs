@@ -39,7 +39,7 @@ use tokio::time::Instant;
 use super::{LeaseOutcome, LoadResult, Loaded, Paths, Pending, Store, StoreError};
 use crate::config::VaultSettings;
 use crate::identifier::CertName;
-use crate::vault::{Client, Error, Kv, Options};
+use crate::vault::{Client, Error, Kv};
 pub use accounts::VaultAccounts;
 use document::{Document, Secret};
 use keeper::{Keeper, Taken};
@@ -68,10 +68,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Sends nothing yet. What is wrong with the options is said when something is to be sent.
+    /// Sends nothing yet. What is wrong with the way there is said when something is to be sent.
     #[must_use]
-    pub fn new(options: Result<Options, Error>, settings: VaultSettings) -> Self {
-        let client = options.and_then(Client::new);
+    pub fn new(client: Result<Client, Error>, settings: VaultSettings) -> Self {
         Self { client, settings, certificates: OnceCell::new(), state: OnceCell::new() }
     }
 
@@ -91,7 +90,16 @@ impl Shared {
 
     /// Where a certificate is.
     fn path(&self, name: &CertName) -> String {
-        joined(&self.settings.prefix, name.as_str())
+        let settings = &self.settings;
+        settings.elsewhere.get(name).cloned().unwrap_or_else(|| joined(&settings.prefix, name.as_str()))
+    }
+
+    /// Has only the latest version of a secret of ours kept, as far as that is allowed.
+    async fn keep_one_version(&self, path: &str) -> Result<(), Error> {
+        match self.state().await?.set_max_versions(path, 1).await {
+            Err(Error::Denied { .. }) if !self.settings.must_forget => Ok(()),
+            done => done,
+        }
     }
 
     /// Where a certificate's record is.
@@ -129,7 +137,7 @@ impl VaultStore {
         let state = shared.state().await?;
         let record_path = shared.record_path(name.as_str());
         let (keeping, taken) =
-            Keeper::start(state.clone(), record_path.clone(), name.clone(), shared.settings.lease);
+            Keeper::start(Rc::clone(shared), state.clone(), record_path.clone(), name.clone());
         {
             let mut keepers = self.keepers.borrow_mut();
             keepers.retain(|keeper| !keeper.is_finished());
