@@ -15,6 +15,7 @@ mod hook_contract;
 mod hook_faults;
 mod hook_test;
 mod house;
+mod lecertvend;
 mod progress;
 mod rig_itself;
 mod route53;
