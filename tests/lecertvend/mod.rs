@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{
-    Cloudflare, Output, Rig, Running, Test, Token, Vault, assert_good_set, hydrant, openssl,
-};
+use crate::support::{Cloudflare, Rig, Test, Token, Vault, assert_good_set, openssl};
 
 /// The command lines of a team.
 const VEND: &str = "-vend -mount secret -prefix lecertvend/team/teamdomain.com -secret myapp -names myapp";
