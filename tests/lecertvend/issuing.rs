@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{TEAM, VEND, ZONE, ZONES, assert_vended, place, put_aged, rig, team};
+use super::{RENEW, TEAM, VEND, ZONE, ZONES, assert_vended, place, put_aged, put_issued_by, rig, team};
 use crate::support::{Cloudflare, Test, Vault};
 
 #[test]
@@ -12,7 +12,7 @@ fn vend_issues_and_says_so_and_does_nothing_the_next_time() {
     let test = place(&rig, &cloudflare);
     let vault = Vault::new(&rig);
     let output = test.lecertvend(VEND).code(0).stderr("");
-    let (first, rest) = output.stdout.split_once("account registered at [CA]: ").unwrap();
+    let (first, rest) = output.stdout.split_once(&format!("account registered at {}: ", rig.ca())).unwrap();
     assert_eq!(first, "Vending cert for myapp.teamdomain.com\n");
     assert_eq!(
         rest.split_once('\n').unwrap().1,
@@ -95,7 +95,7 @@ fn what_is_valid_for_fewer_days_than_asked_for_is_issued_anew() {
 
 #[test]
 fn a_certificate_too_short_lived_for_mindays_is_renewed_by_its_own_measure() {
-    let six_days = 6 * 24 * 60 * 60 - 1;
+    let six_days = 6 * 24 * 60 * 60;
     let rig = rig(&["--profile", &format!("default={six_days}")]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
     let test = place(&rig, &cloudflare);
@@ -235,7 +235,14 @@ fn a_staging_certificate_never_takes_the_place_of_another() {
     test.lecertvend(&line)
         .code(1)
         .stderr_contains("a staging certificate does not take the place of one that is not");
-    assert_eq!((rig.certificates_issued(), Vault::new(&rig).versions(&format!("{ZONE}/myapp"))), (1, 1));
+    let secret = format!("{ZONE}/myapp");
+    assert_eq!((rig.certificates_issued(), Vault::new(&rig).versions(&secret)), (1, 1));
+    // And one from a staging CA is not kept because it is valid.
+    put_issued_by(&rig, &test, "(STAGING) Fake", &secret, &["myapp.teamdomain.com"], 1, 89);
+    test.lecertvend(&format!("{VEND} -staging")).code(0);
+    test.lecertvend(RENEW).code(0).stdout_contains("myapp is from a staging CA, and has to be replaced.\n");
+    assert_vended(&rig, &test, &secret, &["myapp.teamdomain.com"]);
+    assert_eq!(rig.certificates_issued(), 2);
 }
 
 #[test]

@@ -65,6 +65,12 @@ fn assert_vended(rig: &Rig, test: &Test, secret: &str, names: &[&str]) {
 /// Writes a certificate as lecertvend would have, so many days ago.
 #[track_caller]
 fn put_aged(rig: &Rig, test: &Test, secret: &str, names: &[&str], lived: i64, left: i64) {
+    put_issued_by(rig, test, "Somebody", secret, names, lived, left);
+}
+
+/// The same by an issuer of this name.
+#[track_caller]
+fn put_issued_by(rig: &Rig, test: &Test, issuer: &str, secret: &str, names: &[&str], lived: i64, left: i64) {
     let form = format_description!("[year][month][day][hour][minute][second]Z");
     let at = |days: i64| (OffsetDateTime::now_utc() + Duration::days(days)).format(form).unwrap();
     let directory = test.path("aged");
@@ -90,9 +96,16 @@ fn put_aged(rig: &Rig, test: &Test, secret: &str, names: &[&str], lived: i64, le
         "key",
     ]));
     let mut request = Command::new("openssl");
-    request
-        .current_dir(&directory)
-        .args(["req", "-config", "cnf", "-new", "-key", "key", "-subj", "/CN=aged"]);
+    request.current_dir(&directory).args([
+        "req",
+        "-config",
+        "cnf",
+        "-new",
+        "-key",
+        "key",
+        "-subj",
+        &format!("/CN={issuer}"),
+    ]);
     openssl(request.args(["-out", "csr"]));
     let mut sign = Command::new("openssl");
     sign.current_dir(&directory).args([

@@ -22,7 +22,7 @@ fn jobs() -> [String; 2] {
 fn group(rig: &crate::support::Rig, cloudflare: &Cloudflare) -> Test {
     let vault = Vault::new(rig);
     vault.write("secret/lecertvend/teamname/lecertvend", &super::team(cloudflare));
-    let policy = super::tenancy::POLICY.replace("/team/", "/teamname/");
+    let policy = super::tenancy::policy().replace("/team/", "/teamname/");
     vault.jwt_role(&policy, &json!({ "namespace_path": "teamname", "ref_protected": "true" }));
     let token = vault.jwt(&["project_path=teamname/myapp"]);
     let test = place(rig, cloudflare).without_env("VAULT_TOKEN");

@@ -5,12 +5,13 @@ use serde_json::json;
 use super::{RENEW, VEND, ZONE, ZONES, assert_vended, place, put_aged, rig};
 use crate::support::{Cloudflare, Test, Vault};
 
-/// What jobs of a team may do, as a group's policy for lecertvend has it.
-pub(super) const POLICY: &str = r#"
-path "secret/data/lecertvend/team/*"     { capabilities = ["create", "read", "update", "patch"] }
-path "secret/metadata/lecertvend/team/"  { capabilities = ["list"] }
-path "secret/metadata/lecertvend/team/*" { capabilities = ["list"] }
-"#;
+const README: &str = include_str!("../../README.md");
+
+/// What jobs of a team may do, as the README has it.
+pub(super) fn policy() -> &'static str {
+    let behind = README.split("The policy of a team").nth(1).unwrap().split("```hcl\n").nth(1).unwrap();
+    behind.split("```").next().unwrap()
+}
 
 /// A place whose jobs log in with a token for this policy, instead of the root's.
 fn limited(rig: &crate::support::Rig, cloudflare: &Cloudflare, policy: &str) -> Test {
@@ -22,20 +23,33 @@ fn limited(rig: &crate::support::Rig, cloudflare: &Cloudflare, policy: &str) -> 
 fn a_policy_for_the_teams_prefix_alone_is_enough() {
     let rig = rig(&[]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
-    let test = limited(&rig, &cloudflare, POLICY);
-    put_aged(&rig, &test, &format!("{ZONE}/old"), &["old.teamdomain.com"], 80, 10);
-    test.lecertvend(VEND).code(0).stderr("");
-    test.lecertvend(RENEW).code(0).stderr("");
-    assert_vended(&rig, &test, &format!("{ZONE}/myapp"), &["myapp.teamdomain.com"]);
-    assert_vended(&rig, &test, &format!("{ZONE}/old"), &["old.teamdomain.com"]);
-    assert_eq!(rig.certificates_issued(), 2);
+    let least = policy().replace(r#""create", "update", "list""#, r#""list""#);
+    assert_ne!(least, policy());
+    for (policy, name) in [(policy(), "one"), (&least, "two")] {
+        let test = limited(&rig, &cloudflare, policy);
+        let vault = Vault::new(&rig);
+        let old = format!("{ZONE}/old-{name}");
+        put_aged(&rig, &test, &old, &["old.teamdomain.com"], 80, 10);
+        test.lecertvend(&VEND.replace("myapp", name)).code(0).stderr("");
+        test.lecertvend(RENEW).code(0).stderr("");
+        assert_vended(&rig, &test, &format!("{ZONE}/{name}"), &[&format!("{name}.teamdomain.com")]);
+        assert_vended(&rig, &test, &old, &["old.teamdomain.com"]);
+        // Where that is allowed, keys are in one version of a record, and then in none.
+        let keys = vault.ask("GET", "secret/metadata/lecertvend/team/hydrant-state/?list=true", None);
+        for key in keys["data"]["keys"].as_array().unwrap() {
+            let path = format!("secret/metadata/lecertvend/team/hydrant-state/{}", key.as_str().unwrap());
+            let kept = vault.ask("GET", &path, None)["data"]["versions"].as_object().unwrap().len();
+            assert!(name == "two" || kept == 1, "{path}: {kept}");
+        }
+    }
+    assert_eq!(rig.certificates_issued(), 4);
 }
 
 #[test]
 fn the_prefix_of_another_team_is_denied_and_named() {
     let rig = rig(&[]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
-    let test = limited(&rig, &cloudflare, POLICY);
+    let test = limited(&rig, &cloudflare, policy());
     let vault = Vault::new(&rig);
     vault.write("secret/lecertvend/others/lecertvend", &super::team(&cloudflare));
     let (vend, renew) = (VEND.replace("/team/", "/others/"), RENEW.replace("/team", "/others"));
@@ -53,7 +67,7 @@ fn the_prefix_of_another_team_is_denied_and_named() {
 fn what_the_policy_of_ones_own_prefix_lacks_is_named() {
     let rig = rig(&[]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
-    let read_only = POLICY.replace(r#""create", "read", "update", "patch""#, r#""read""#);
+    let read_only = policy().replace(r#"["create", "read", "update"]"#, r#"["read"]"#);
     let test = limited(&rig, &cloudflare, &read_only);
     test.lecertvend(VEND).code(1).stderr_contains("the policy of the token denies `create` or `update` on");
     assert_eq!(rig.orders_made(), 0);
@@ -68,7 +82,8 @@ fn a_secret_that_may_not_be_read_is_not_taken_for_one_with_nothing_to_renew() {
     let rig = rig(&[]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
     let denied = format!(
-        "{POLICY}\npath \"secret/data/lecertvend/team/teamdomain.com/hidden\" {{ capabilities = [\"deny\"] }}\n"
+        "{}\npath \"secret/data/lecertvend/team/teamdomain.com/hidden\" {{ capabilities = [\"deny\"] }}\n",
+        policy()
     );
     let test = limited(&rig, &cloudflare, &denied);
     put_aged(&rig, &test, &format!("{ZONE}/hidden"), &["hidden.teamdomain.com"], 80, 10);

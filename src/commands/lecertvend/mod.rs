@@ -119,7 +119,7 @@ pub(super) async fn work(
         if total.interrupted.is_some() {
             break;
         }
-        for note in wanted.iter().filter_map(|one| settled::renewal_note(one, arguments.min_days)) {
+        for note in wanted.iter().filter_map(|one| settled::renewal_note(basis, one)) {
             reporter.event(&Event::Notice(&note));
         }
         let program = program::find(&team.hook.program);

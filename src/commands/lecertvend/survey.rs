@@ -114,7 +114,7 @@ impl<'a> Survey<'a> {
             }
             let names = match self.kv.list(prefix).await {
                 Ok(names) => names,
-                Err(error) => return self.problem(vault_error(error)),
+                Err(error) => return self.problem(&vault_error(error)),
             };
             for name in names {
                 match (name.strip_suffix('/'), &zone) {
@@ -149,7 +149,7 @@ impl<'a> Survey<'a> {
                 return None;
             }
             Err(error) => {
-                self.problem(vault_error(error));
+                self.problem(&vault_error(error));
                 return None;
             }
         };
@@ -161,7 +161,7 @@ impl<'a> Survey<'a> {
             }
             Some(Err(error)) => {
                 // Nobody knows what is to become of it, and nobody should believe that it is renewed.
-                self.problem(Error::failed(Unreadable { path: self.shown(path), source: error }));
+                self.problem(&Error::failed(Unreadable { path: self.shown(path), source: error }));
                 return None;
             }
         };
@@ -227,8 +227,8 @@ impl<'a> Survey<'a> {
         self.reporter.event(&Event::Notice(line));
     }
 
-    fn problem(&mut self, error: Error) {
-        self.reporter.error(&error);
+    fn problem(&mut self, error: &Error) {
+        self.reporter.error(error);
         self.problems.push(error.to_string());
     }
 

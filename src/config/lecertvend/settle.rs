@@ -109,12 +109,17 @@ pub fn config(
     Ok(config)
 }
 
-/// What is said of a certificate that is too short-lived for `-mindays`.
+/// What is said of a certificate that is not renewed by the rule that was typed.
 #[must_use]
-pub fn renewal_note(wanted: &Wanted, min_days: Option<i64>) -> Option<String> {
-    let (min_days, leaf) = (min_days?, wanted.leaf.as_ref()?);
-    let life = lifetime(leaf);
-    (life < days(min_days.saturating_mul(3))).then(|| {
+pub fn renewal_note(basis: Basis<'_>, wanted: &Wanted) -> Option<String> {
+    let leaf = wanted.leaf.as_ref()?;
+    let is_for_keeps = !basis.resolved.config.staging && !basis.arguments.staging;
+    if is_for_keeps && is_for_trial(leaf) {
+        return Some(format!("cert in secret {} is from a staging CA, and has to be replaced.", wanted.path));
+    }
+    let min_days = basis.arguments.min_days?;
+    is_too_short(leaf, min_days).then(|| {
+        let life = lifetime(leaf);
         let life = if life < days(2) {
             format!("{} hours", life.whole_hours())
         } else {
@@ -137,9 +142,8 @@ fn settle(
     min_days: Option<i64>,
 ) {
     let mut settings = everywhere.clone();
-    if renewal_note(wanted, min_days).is_none() {
-        settings.renew_days = min_days;
-    }
+    let is_too_short = |days: &i64| wanted.leaf.as_ref().is_some_and(|leaf| is_too_short(leaf, *days));
+    settings.renew_days = min_days.filter(|days| !is_too_short(days));
     let is_for_trial = wanted.leaf.as_ref().map(is_for_trial);
     match (config.staging, is_for_trial) {
         (true, Some(false)) => {
@@ -158,7 +162,12 @@ fn is_for_trial(leaf: &Leaf) -> bool {
     leaf.issuer.starts_with("(STAGING)")
 }
 
-/// Whose whole life it is: both ends belong to it (RFC 5280 §4.1.2.5).
+/// Whether so many days would be more than a third of its life.
+fn is_too_short(leaf: &Leaf, min_days: i64) -> bool {
+    lifetime(leaf) < days(min_days.saturating_mul(3))
+}
+
+/// Its whole life: both ends belong to it (RFC 5280 §4.1.2.5).
 fn lifetime(leaf: &Leaf) -> time::Duration {
     leaf.not_after - leaf.not_before + time::Duration::SECOND
 }
