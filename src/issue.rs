@@ -12,22 +12,23 @@ mod answer;
 mod clean;
 mod download;
 mod failure;
+mod proof;
 mod request;
+mod standing;
 
-use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
 pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
-use crate::acme::{Account, Authorization, AuthorizationStatus, Challenge};
-use crate::acme::{NewOrder, Order, OrderGoal, OrderStatus};
+use crate::acme::{Account, NewOrder, Order, OrderGoal, OrderStatus};
 use crate::chain::Chain;
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
 use crate::hook::{Answer, Approach, Facts, Hooks, Operation, Stop};
 use crate::identifier::{CertName, Identifier};
 use crate::ledger::{CertificateKey, Intent, Owed};
+use crate::propagation::Propagation;
 use crate::report::{Event, Phase, Reporter};
 use crate::responder::Responder;
 use crate::store::Lease;
@@ -50,6 +51,8 @@ pub struct Job<'a> {
     pub hooks: &'a Hooks,
     /// Who answers challenges without a hook.
     pub responder: &'a Responder,
+    /// Who knows what is visible in DNS.
+    pub propagation: &'a Propagation,
     /// What hooks are told about it.
     pub facts: Facts<'a>,
     /// Ends waits when a signal came.
@@ -66,6 +69,7 @@ pub struct Job<'a> {
 /// Whatever stopped it. The ledger then says what is still owed.
 pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
     let mut issuing = Issuing { job, lease };
+    issuing.check_hooks()?;
     issuing.clean_leftovers().await?;
     let order = match issuing.resumed_order().await? {
         Some(order) => order,
@@ -216,10 +220,10 @@ impl Issuing<'_, '_> {
         }
         let pending = self.pending_challenges(&order).await?;
         let job = self.job;
-        let answers: Vec<Answer> = pending.iter().map(|pending| pending.answer.clone()).collect();
-        let turn = job.responder.turn(job.settings.challenge.as_str(), &answers);
+        let answers: Vec<Answer> = pending.iter().filter_map(|pending| pending.answer.clone()).collect();
+        let turn = job.responder.turn(job.settings.challenge.deployed(), &answers);
         let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)?;
-        let deployed = self.owed(&pending);
+        let deployed = self.owed(&answers);
         self.lease.record.deploying(deployed, job.now.unix_timestamp());
         self.save().await?;
         let verdict = self.deploy_and_answer(&order, &pending, &answers, approach).await;
@@ -241,87 +245,6 @@ impl Issuing<'_, '_> {
             self.tell(&Event::CleaningFailed { name: self.job.name, error });
         }
         outcome.still_owed
-    }
-
-    async fn pending_challenges(&self, order: &Order) -> Result<Vec<Pending>, IssueError> {
-        let authorizations = self.unless_stopped(self.job.account.authorizations(order)).await??;
-        let invalid = Invalid::among(&authorizations);
-        if !invalid.is_empty() {
-            return Err(IssueError::Invalid(invalid));
-        }
-        let kind = self.job.settings.challenge.as_str();
-        let thumbprint = self.job.account.thumbprint();
-        let mut pending = Vec::new();
-        for authorization in authorizations.iter().filter(|a| a.status == AuthorizationStatus::Pending) {
-            let Some(challenge) = authorization.challenge(kind) else {
-                return Err(IssueError::not_offered(authorization, kind));
-            };
-            pending.push(Pending {
-                answer: answer::to(authorization, challenge, thumbprint)?,
-                challenge: challenge.clone(),
-            });
-        }
-        Ok(pending)
-    }
-
-    fn owed(&self, pending: &[Pending]) -> Vec<Owed> {
-        let hooks = self.job.hooks.wanting(Operation::DeployChallenge, &self.job.facts);
-        let challenge = self.job.settings.challenge.as_str();
-        let owe = |pending: &Pending| Owed {
-            challenge: challenge.to_owned(),
-            hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
-            answer: pending.answer.clone(),
-        };
-        pending.iter().map(owe).collect()
-    }
-
-    async fn deploy_and_answer(
-        &mut self,
-        order: &Order,
-        pending: &[Pending],
-        answers: &[Answer],
-        approach: Approach,
-    ) -> Result<Order, IssueError> {
-        let job = self.job;
-        self.phase(Phase::Deploying);
-        if !answers.is_empty() {
-            job.responder.deploy(job.settings.challenge.as_str(), answers)?;
-            job.hooks.deploy_challenges(&job.facts, answers, approach).await?;
-        }
-
-        self.phase(Phase::Validating);
-        let validated = async {
-            try_join_all(pending.iter().map(|pending| job.account.answer(&pending.challenge))).await?;
-            job.account.poll_order(order, OrderGoal::Ready, job.settings.validation_timeout).await
-        };
-        let order = match self.unless_stopped(validated).await? {
-            Ok(order) => order,
-            Err(error @ crate::acme::Error::Deadline { .. }) => {
-                let unfinished = self.name_the_slow(order).await;
-                return Err(unfinished.unwrap_or(IssueError::Acme(error)));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if order.status != OrderStatus::Invalid {
-            return Ok(order);
-        }
-        let invalid = Invalid::among(&job.account.authorizations(&order).await?);
-        for bad in invalid.iter() {
-            // A hook that fails at this too must not hide what the CA says.
-            if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.challenge).await {
-                self.tell(&Event::HookFailed { name: job.name, error: &error });
-            }
-        }
-        Err(if invalid.is_empty() { IssueError::order_invalid(&order) } else { IssueError::Invalid(invalid) })
-    }
-
-    /// The authorizations that kept an order from becoming ready in time.
-    async fn name_the_slow(&self, order: &Order) -> Option<IssueError> {
-        let authorizations = self.job.account.authorizations(order).await.ok()?;
-        let slow = authorizations.iter().filter(|a| a.status == AuthorizationStatus::Pending);
-        let names: Vec<Identifier> = slow.map(Authorization::name).collect();
-        let waited = self.job.settings.validation_timeout;
-        (!names.is_empty()).then_some(IssueError::ValidationDeadline { names, waited })
     }
 
     /// Has the order finalized and gives the chain that was chosen and checked.
@@ -377,10 +300,4 @@ impl Issuing<'_, '_> {
     fn tell(&self, event: &Event<'_>) {
         self.job.reporter.event(event);
     }
-}
-
-/// A challenge to answer, and the answer.
-struct Pending {
-    answer: Answer,
-    challenge: Challenge,
 }

@@ -21,6 +21,7 @@ pub mod lint;
 pub mod ocsp;
 pub(crate) mod pem;
 pub mod plan;
+pub mod propagation;
 pub mod report;
 pub mod responder;
 pub mod runner;

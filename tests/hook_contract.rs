@@ -182,7 +182,9 @@ fn a_call_has_the_facts_in_its_environment_and_a_quiet_place_to_run_in() {
             "probe" | "startup_hook" => Vec::new(),
             "exit_hook" => vec![("HYDRANT_CHANGED", "kept")],
             "deploy_challenge" | "clean_challenge" => {
-                [&of_certificate[..], &[("HYDRANT_RECORD_NAME", "_acme-challenge.a.example")]].concat()
+                let record = "_acme-challenge.a.example";
+                let records = [("HYDRANT_RECORD_NAME", record), ("HYDRANT_RECORD_NAMES", record)];
+                [&of_certificate[..], &records].concat()
             }
             _ => of_certificate.to_vec(),
         };

@@ -26,6 +26,7 @@
 #   HYDRANT_OWNER        its owner, where one is configured
 #   HYDRANT_DRY_RUN      1 in a dry run: nothing is stored or delivered
 #   HYDRANT_RECORD_NAME  the name of the TXT record, when there is a single one to set
+#   HYDRANT_RECORD_NAMES those of all challenges of a call, in their order, separated by blanks
 #   HYDRANT_CHANGED      in exit_hook: the certificates that changed in this run
 
 set -euo pipefail
@@ -37,6 +38,7 @@ set -euo pipefail
 #                      "batch": those of many certificates in one call (see deploy_challenge)
 #   parallel           whether several calls may run at the same time
 #   visible_on_return  whether deploy_challenge waits until the CA can see the record
+#   record_names       whether it writes records by HYDRANT_RECORD_NAMES, and so can answer dns-account-01 too
 #   verifies_delivery  whether success of deploy_cert means that the certificate was seen in use
 announce() {
     if [[ -n "${HYDRANT_PROTOCOL:-}" ]]; then

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE32_NOPAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -75,6 +76,14 @@ pub fn dns01_value(key_authorization: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, key_authorization.as_bytes()))
 }
 
+/// What stands before `_acme-challenge` in the name of the record that answers dns-account-01, so that each account has
+/// records of its own (draft-ietf-acme-dns-account-label): ten octets of the digest of the account's URL.
+#[must_use]
+pub fn dns_account01_label(account_url: &str) -> String {
+    let digest = digest(&SHA256, account_url.as_bytes());
+    format!("_{}", BASE32_NOPAD.encode(&digest.as_ref()[..10]).to_ascii_lowercase())
+}
+
 /// The content of the `acmeIdentifier` extension that answers tls-alpn-01 (RFC 8737 §3).
 #[must_use]
 pub fn tls_alpn01_digest(key_authorization: &str) -> [u8; 32] {
@@ -135,6 +144,13 @@ mod tests {
         let octets: Vec<_> =
             hook_value.split(':').map(|octet| u8::from_str_radix(octet, 16).unwrap()).collect();
         assert_eq!(octets, tls_alpn01_digest(&authorization));
+    }
+
+    /// What Pebble 2.10 looked for.
+    #[test]
+    fn an_account_has_a_label_of_its_own() {
+        let label = dns_account01_label("https://127.0.0.1:14400/my-account/16e1769fd19b69f0");
+        assert_eq!(label, "_mtpnvshnry5jemyg");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod link;
 mod nonce;
 mod options;
 mod order;
+pub mod persist;
 mod problem;
 mod renewal_info;
 mod retry;
@@ -41,7 +42,8 @@ pub use account::{Account, AccountDetails, EabAlgorithm, ExternalAccount, NewAcc
 pub use authorization::{Authorization, AuthorizationStatus};
 pub use certificate::Downloaded;
 pub use challenge::{
-    Challenge, ChallengeStatus, dns01_value, key_authorization, tls_alpn01_digest, tls_alpn01_hook_value,
+    Challenge, ChallengeStatus, dns_account01_label, dns01_value, key_authorization, tls_alpn01_digest,
+    tls_alpn01_hook_value,
 };
 pub use client::Client;
 pub use directory::{Directory, Meta};

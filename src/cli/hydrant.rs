@@ -14,8 +14,9 @@ use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::key::KeyType;
 pub use subcommand::{
-    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, Hook, HookTest, Import, ImportDehydrated,
-    Issue, Lint, Man, Place, Plan, Reason, Renew, Revoke, Run, Selection, SignCsr, Status, Vend,
+    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import,
+    ImportDehydrated, Issue, Lint, Man, Place, Plan, Reason, Renew, Revoke, Run, Selection, SignCsr, Status,
+    Vend,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates
@@ -100,7 +101,7 @@ pub struct Options {
     /// A program that answers challenges or delivers, or the name of one in hydrant.yml; may be repeated
     #[arg(long, short = 'k', global = true, value_name = "HOOK", help_heading = CERTIFICATES)]
     pub hook: Vec<String>,
-    /// How names are proved: http-01, dns-01, or tls-alpn-01
+    /// How names are proved: http-01, dns-01, tls-alpn-01, dns-account-01, or dns-persist-01
     #[arg(long, short = 't', global = true, value_name = "TYPE", help_heading = CERTIFICATES)]
     pub challenge: Option<ChallengeType>,
     /// The directory a web server hands out as /.well-known/acme-challenge/

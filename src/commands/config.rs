@@ -223,6 +223,8 @@ certificates:
             "\
 ca: google  # /etc/hydrant.yml
 challenge: http-01  # default
+propagation: no  # default
+propagation_timeout: 5m  # default
 hooks: []  # /etc/hydrant.yml, certificates.\"*\"
 key_type: p384  # command line
 reuse_key: false  # default

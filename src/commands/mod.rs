@@ -25,8 +25,8 @@ use std::rc::Rc;
 use clap::Parser;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
-use crate::cli::lecertvend::{self as lecertvend_typed, Action};
-use crate::config::{DomainsSource, Format, Resolved};
+use crate::config::duration::Humane;
+use crate::config::{Config, DomainsSource, Format, Resolved};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 use crate::hook::Chaining;
@@ -133,13 +133,8 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             gathered.only(&typed.names)?;
             status::status(&gathered).await
         }
-        Command::Vend(typed) => {
-            let action = Action::Vend { secret: typed.secret, names: typed.names };
-            lecertvend::work(&asked(typed.place, action, &shown), &shown, &reporter).await
-        }
-        Command::Renew(typed) => {
-            lecertvend::work(&asked(typed.place, Action::Renew, &shown), &shown, &reporter).await
-        }
+        Command::Vend(typed) => lecertvend::vend(typed, &shown, &reporter).await,
+        Command::Renew(typed) => lecertvend::renew(typed, &shown, &reporter).await,
         Command::SignCsr(command) => {
             let csr = read(&command.csr, Csr::from_pem)?;
             sign_csr::sign_csr(&Gathered::without_list(config, reporter), &csr).await
@@ -174,12 +169,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             };
             hook::hook(&config, &reporter, &typed.path, options).await
         }
-        Command::Dns(typed::Dns::Gc(typed)) => {
-            config.dry_run |= typed.dry_run;
-            let mut gathered = Gathered::with_list(config, reporter)?;
-            gathered.only(&typed.selection.only)?;
-            dns::gc(&gathered, typed.older_than).await
-        }
+        Command::Dns(typed) => dispatch_dns(typed, config, reporter).await,
         Command::Config(typed::Config::Show { name }) => {
             reporter.document(&config::show(&shown, name.as_ref()));
             Ok(ExitCode::Success)
@@ -192,11 +182,32 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
     }
 }
 
-/// What lecertvend's command line would say.
-fn asked(place: typed::Place, action: Action, resolved: &Resolved) -> lecertvend_typed::Arguments {
-    let typed::Place { mount, prefix, min_days } = place;
-    let mount = mount.unwrap_or_else(|| resolved.config.vault.mount.clone());
-    lecertvend_typed::Arguments::new(action, &mount, &prefix, min_days)
+async fn dispatch_dns(
+    command: typed::Dns,
+    mut config: Config,
+    reporter: Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    match command {
+        typed::Dns::Gc(typed) => {
+            config.dry_run |= typed.dry_run;
+            let mut gathered = Gathered::with_list(config, reporter)?;
+            gathered.only(&typed.selection.only)?;
+            dns::gc(&gathered, typed.older_than).await
+        }
+        typed::Dns::Persist(typed) => {
+            let gathered = if typed.names.is_empty() {
+                Gathered::with_list(config, reporter)?
+            } else {
+                Gathered::without_list(config, reporter)
+            };
+            let options = dns::PersistOptions {
+                valid_for: typed.valid_for.map(Humane::get),
+                check: typed.check,
+                names: typed.names,
+            };
+            dns::persist(&gathered, &options).await
+        }
+    }
 }
 
 /// What does not need a configuration, or not one without faults.

@@ -10,6 +10,7 @@ use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop};
+use crate::propagation::Propagation;
 use crate::report::{Event, Summary};
 use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
 use crate::store::Store;
@@ -74,6 +75,7 @@ pub(in crate::commands) async fn carry_out(
         hooks,
         destinations,
         responders: Responders::default(),
+        propagation: Propagation::new(&config.resolvers),
         stop,
         signals,
         reporter,

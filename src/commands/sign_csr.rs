@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, ExitCode};
 use crate::hook::{Hooks, Stop};
 use crate::identifier::CertName;
 use crate::issue::{self, Job};
+use crate::propagation::Propagation;
 use crate::runner::{Authorities, Responders, Signals};
 use crate::runner::{facts, hook_error, issue_error, store_error};
 use crate::store::transient::Transient;
@@ -75,6 +76,7 @@ pub(super) async fn sign(
         account: &account,
         hooks,
         responder: &responder,
+        propagation: &Propagation::new(&config.resolvers),
         facts: facts(&name, csr.names(), &settings, 1),
         stop,
         reporter: &gathered.reporter,

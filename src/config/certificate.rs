@@ -9,7 +9,9 @@ use super::OnFailure;
 use super::ca::Ca;
 use super::file::Overrides;
 use super::pattern::Pattern;
+use super::propagation::{PROPAGATION_TIMEOUT, Propagation};
 use super::values::ChallengeType;
+use crate::acme::persist;
 use crate::hook::{HookSettings, Operation};
 use crate::identifier::CertName;
 use crate::key::KeyType;
@@ -31,6 +33,10 @@ pub struct CertificateSettings {
     pub profile: Option<String>,
     /// How names are proved.
     pub challenge: ChallengeType,
+    /// Who has to see a DNS record before the CA is told to look.
+    pub propagation: Propagation,
+    /// How long to wait for that.
+    pub propagation_timeout: Duration,
     /// The names of the hooks it is given to, of those in `Config::hooks` and in their order.
     pub hooks: Vec<String>,
     /// The common name of the issuer that the chain should end at.
@@ -146,8 +152,8 @@ impl CertificateSettings {
         let by_hook = chosen.any(answers);
         match self.challenge.as_str() {
             "http-01" => by_hook || self.webroot.is_some() || self.http_listen.is_some(),
-            // Files for a TLS server to find are always written.
-            "tls-alpn-01" => true,
+            // Files for a TLS server to find are always written; a record that stands for good needs nobody.
+            "tls-alpn-01" | persist::TYPE => true,
             _ => by_hook,
         }
     }
@@ -159,6 +165,8 @@ impl CertificateSettings {
             ca,
             challenge,
             webroot,
+            propagation,
+            propagation_timeout,
             hooks,
             key_type,
             reuse_key,
@@ -174,6 +182,8 @@ impl CertificateSettings {
         replace(&mut self.ca, ca.as_ref().map(|ca| ca.0.clone()));
         replace(&mut self.challenge, challenge.as_ref().map(|challenge| challenge.0.clone()));
         replace(&mut self.webroot, webroot.clone().map(Some));
+        replace(&mut self.propagation, propagation.as_ref().map(|propagation| propagation.0));
+        replace(&mut self.propagation_timeout, propagation_timeout.as_ref().map(|timeout| timeout.0.get()));
         replace(&mut self.key_type, key_type.as_ref().map(|key_type| key_type.0));
         replace(&mut self.reuse_key, reuse_key.as_ref().map(|reuse| reuse.0));
         replace(&mut self.key_rollover, key_rollover.as_ref().map(|rollover| rollover.0));
@@ -198,6 +208,8 @@ impl Default for CertificateSettings {
             must_staple: false,
             profile: None,
             challenge: ChallengeType::http_01(),
+            propagation: Propagation::No,
+            propagation_timeout: PROPAGATION_TIMEOUT,
             hooks: Vec::new(),
             preferred_chain: None,
             renew_before: None,

@@ -18,6 +18,7 @@ use super::AutoCleanup;
 use super::ca::Ca;
 use super::duration::Humane;
 use super::pattern::Pattern;
+use super::propagation::{Propagation, Resolver};
 use super::setting::{List, Text};
 use super::store::StoreKind;
 use super::values::{ChallengeType, Contact, Count, Format, IpVersion, Listen, MacAlgorithm, Proxy};
@@ -78,7 +79,9 @@ pub struct Settings {
     /// Where hydrant remembers what it owes. Default: `.hydrant` in `base_dir`.
     pub state_dir: Option<PathBuf>,
 
-    /// How names are proved: `http-01`, `dns-01`, or `tls-alpn-01`. Default: `http-01`.
+    /// How names are proved: `http-01`, `dns-01`, or `tls-alpn-01`; where the CA has them, `dns-account-01`, whose records
+    /// belong to one account, or `dns-persist-01`, by a record that stands for good (`hydrant dns persist` prints it) and
+    /// by `dns-01` for names that have none yet. Default: `http-01`.
     pub challenge: Option<Text<ChallengeType>>,
     /// The directory a web server hands out as `/.well-known/acme-challenge/`; dehydrated's `WELLKNOWN`.
     pub webroot: Option<PathBuf>,
@@ -88,6 +91,16 @@ pub struct Settings {
     pub tls_alpn_listen: Option<Text<Listen>>,
     /// The programs that answer challenges and deliver certificates, in the order they are called.
     pub hooks: Option<List<Hook>>,
+
+    /// Whether, before the CA is told to look, a DNS record has to be visible at all name servers of its zone
+    /// (`authoritative`), or at `resolvers` (`resolvers`). `authoritative` asks nobody where the hooks announce that they
+    /// return only when it is visible. Default: `no`, as under dehydrated, where hooks wait themselves.
+    pub propagation: Option<Text<Propagation>>,
+    /// How long to wait until a DNS record is visible. Default: `5m`.
+    pub propagation_timeout: Option<Text<Humane>>,
+    /// The resolvers that are asked which name servers a zone has, and for records with `propagation: resolvers`:
+    /// addresses, with a port if it is not 53. Default: the system's.
+    pub resolvers: Option<List<Text<Resolver>>>,
 
     /// The type of certificates' keys: `p256`, `p384`, `p521`, `rsa2048`, `rsa3072`, `rsa4096`, or `rsa8192`.
     /// Default: `p256`.
@@ -147,6 +160,10 @@ pub struct Overrides {
     pub challenge: Option<Text<ChallengeType>>,
     /// The directory a web server hands out as `/.well-known/acme-challenge/`.
     pub webroot: Option<PathBuf>,
+    /// Whether a DNS record has to be visible before the CA is told to look.
+    pub propagation: Option<Text<Propagation>>,
+    /// How long to wait until a DNS record is visible.
+    pub propagation_timeout: Option<Text<Humane>>,
     /// The hooks this certificate needs, by name, of those under `hooks` outside. Default: all of them.
     pub hooks: Option<List<String>>,
     /// The type of the key.

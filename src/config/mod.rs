@@ -16,6 +16,7 @@ pub mod lecertvend;
 mod nearest;
 mod node;
 pub mod pattern;
+pub mod propagation;
 pub mod resolve;
 pub mod setting;
 pub mod store;
@@ -34,6 +35,7 @@ pub use account::{AccountSettings, ExternalAccount};
 pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates, Ocsp, Remarks};
 pub use pattern::Pattern;
+pub use propagation::Propagation;
 pub use resolve::{Resolved, load, load_if_named};
 pub use store::{SecretField, StoreKind, VaultSettings};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
@@ -69,6 +71,8 @@ pub struct Config {
     pub account: AccountSettings,
     /// All hooks, in the order they are called.
     pub hooks: Vec<HookSettings>,
+    /// Who is asked about the DNS; the system's resolvers when there are none.
+    pub resolvers: Vec<SocketAddr>,
     /// How many certificates are in work at once; at least 1.
     pub jobs: usize,
     /// Whether certificates are worked on one after the other.
@@ -244,6 +248,7 @@ impl Config {
             },
             account: AccountSettings::default(),
             hooks: Vec::new(),
+            resolvers: Vec::new(),
             jobs: 256,
             hook_sequence: HookSequence::Overlapping,
             on_failure: OnFailure::GoOn,

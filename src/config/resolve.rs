@@ -180,6 +180,9 @@ impl Resolver {
         replace(&mut config.domains, merged.domains.clone().map(DomainsSource::from_path));
         replace(&mut config.jobs, merged.jobs.as_ref().map(|jobs| jobs.0.0.get()));
         replace(&mut config.cadence, merged.cadence.as_ref().map(|cadence| Some(cadence.0.get())));
+        if let Some(List(resolvers)) = &merged.resolvers {
+            config.resolvers = resolvers.iter().map(|resolver| resolver.0.0).collect();
+        }
         replace(&mut config.auto_cleanup, merged.auto_cleanup.as_ref().map(|cleanup| cleanup.0));
         replace(&mut config.format, merged.format.as_ref().map(|format| format.0));
         self.network(&mut config, &merged);

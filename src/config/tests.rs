@@ -81,8 +81,8 @@ certificates:
 7:5 [key_tpye] error(unknown-key): `certificates.\"*.example.com\".key_tpye` is not a setting
   help: did you mean `key_type`?
 8:5 [colour] error(unknown-key): `certificates.\"*.example.com\".colour` is not a setting
-  help: it can be `ca`, `challenge`, `webroot`, `hooks`, `key_type`, `reuse_key`, `key_rollover`, `must_staple`, \
-         `profile`, `preferred_chain`, `renew_before`, `owner`, `order_timeout`, or `validation_timeout`
+  help: it can be `ca`, `challenge`, `webroot`, `propagation`, `propagation_timeout`, `hooks`, `key_type`, \
+         `reuse_key`, `key_rollover`, `must_staple`, `profile`, `preferred_chain`, `renew_before`, `owner`, `order_timeout`, or `validation_timeout`
 "
     );
 }

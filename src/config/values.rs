@@ -15,6 +15,7 @@ use super::duration::{DurationError, Humane};
 use super::nearest::one_of;
 use super::setting::Setting;
 use super::store::StoreKind;
+use crate::acme::persist;
 use crate::vault::{Layout, LayoutError};
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
@@ -38,6 +39,18 @@ impl ChallengeType {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is answered by a record that stands for good, where there is one.
+    #[must_use]
+    pub fn is_standing(&self) -> bool {
+        self.0 == persist::TYPE
+    }
+
+    /// The type of the challenges that are deployed: where no record stands yet, it is dns-01.
+    #[must_use]
+    pub fn deployed(&self) -> &str {
+        if self.is_standing() { "dns-01" } else { &self.0 }
     }
 }
 

@@ -11,6 +11,7 @@ use super::account::HmacKey;
 use super::certificate::CertificateSettings;
 use super::duration::Humane;
 use super::file::{Certificates, ExternalAccount, Hook, HookTable, Overrides, Settings, Vault};
+use super::propagation::Resolver;
 use super::setting::{List, Setting, Text};
 use super::values::{Contact, Count, Listen};
 use super::{Config, DomainsSource};
@@ -70,6 +71,9 @@ impl From<&Config> for Settings {
             webroot: certificate.webroot,
             http_listen: base.http_listen.map(Listen).map(Text),
             tls_alpn_listen: base.tls_alpn_listen.map(Listen).map(Text),
+            propagation: certificate.propagation,
+            propagation_timeout: certificate.propagation_timeout,
+            resolvers: Some(List(config.resolvers.iter().copied().map(Resolver).map(Text).collect())),
             hooks: Some(List(config.hooks.iter().map(Hook::from).collect())),
             key_type: certificate.key_type,
             reuse_key: certificate.reuse_key,
@@ -100,6 +104,8 @@ impl From<&CertificateSettings> for Overrides {
             ca: Some(Text(settings.ca.clone())),
             challenge: Some(Text(settings.challenge.clone())),
             webroot: settings.webroot.clone(),
+            propagation: Some(Text(settings.propagation)),
+            propagation_timeout: duration(settings.propagation_timeout),
             hooks: Some(List(settings.hooks.clone())),
             key_type: Some(Text(settings.key_type)),
             reuse_key: Some(Text(settings.reuse_key)),

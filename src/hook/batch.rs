@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::{Hook, Turn};
-use super::challenge::triple;
+use super::challenge::{records, triple};
 use super::error::HookError;
 use super::watch::Outcome;
 use super::{Answer, Facts};
@@ -355,13 +355,15 @@ async fn call(
     let text = write_batch(facts).map_err(scratch)?;
     std::fs::write(&batch_file, text).map_err(scratch)?;
     std::fs::write(&results_file, "").map_err(scratch)?;
-    let extra = [
+    let answers = items.iter().map(|item| &members[item.member].answers[item.answer]);
+    let mut extra = records(&challenge, answers);
+    extra.extend([
         (env::BATCH, batch_file.display().to_string()),
         (env::RESULTS, results_file.display().to_string()),
         (env::CHALLENGE, challenge.clone()),
         ("CHALLENGETYPE", challenge),
         (env::CA, ca),
-    ];
+    ]);
     let outcome = hook.run(&kind.call(triples.collect()), None, &extra).await;
     // A hook that removed the file said nothing.
     let results = std::fs::read(&results_file).unwrap_or_default();

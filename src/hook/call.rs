@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, TRY_LATER, Triple, env};
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, TRY_LATER};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::batch::{Coming, Gathering};
@@ -245,7 +245,6 @@ impl Hook {
         } else {
             set.extend(facts.into_iter().flat_map(environment::exports));
         }
-        set.extend(record_name(call, facts).map(|name| (env::RECORD_NAME, name)));
         let mut environment = self.environment.clone();
         let set = set.into_iter().chain(extra.iter().cloned());
         environment.extend(set.map(|(name, value)| (name.into(), value.into())));
@@ -300,13 +299,6 @@ impl Hook {
 pub(super) struct Turn<'a> {
     _own: Option<SemaphorePermit<'a>>,
     _slot: Option<SemaphorePermit<'a>>,
-}
-
-/// The name of the TXT record of a single dns-01 challenge (RFC 8555 §8.4).
-fn record_name(call: &HookCall, facts: Option<&Facts<'_>>) -> Option<String> {
-    let (HookCall::DeployChallenge(triples) | HookCall::CleanChallenge(triples)) = call else { return None };
-    let [Triple { identifier, .. }] = triples.as_slice() else { return None };
-    (facts?.challenge == "dns-01").then(|| format!("_acme-challenge.{identifier}"))
 }
 
 #[cfg(test)]

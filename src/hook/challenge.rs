@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use hydrant_hook_protocol::{Chaining, HookCall, Operation, Triple};
+use hydrant_hook_protocol::{Chaining, HookCall, Operation, Triple, env};
 
 use super::batch::{self, Coming, Joined, Kind};
 use super::call::Hook;
@@ -23,7 +23,7 @@ pub(super) async fn deploy(
         Chaining::Name => {
             for answer in answers {
                 let call = HookCall::DeployChallenge(vec![triple(answer)]);
-                hook.call(&call, Some(facts), &[]).await?;
+                hook.call(&call, Some(facts), &records(facts.challenge, [answer])).await?;
             }
             Ok(())
         }
@@ -57,7 +57,8 @@ pub(super) async fn clean(hook: &Rc<Hook>, facts: &Facts<'_>, answers: &[Answer]
             let mut failures = Vec::new();
             for answer in answers {
                 let call = HookCall::CleanChallenge(vec![triple(answer)]);
-                failures.extend(hook.call(&call, Some(facts), &[]).await.err());
+                let records = records(facts.challenge, [answer]);
+                failures.extend(hook.call(&call, Some(facts), &records).await.err());
             }
             HookError::all(failures)
         }
@@ -72,16 +73,35 @@ pub(super) async fn clean(hook: &Rc<Hook>, facts: &Facts<'_>, answers: &[Answer]
 
 async fn deploy_all(hook: &Hook, facts: &Facts<'_>, answers: &[Answer]) -> Result<(), HookError> {
     let call = HookCall::DeployChallenge(answers.iter().map(triple).collect());
-    hook.call(&call, Some(facts), &[]).await.map(drop)
+    hook.call(&call, Some(facts), &records(facts.challenge, answers)).await.map(drop)
 }
 
 async fn clean_all(hook: &Hook, facts: &Facts<'_>, answers: &[Answer]) -> Result<(), HookError> {
     let call = HookCall::CleanChallenge(answers.iter().map(triple).collect());
-    hook.call(&call, Some(facts), &[]).await.map(drop)
+    hook.call(&call, Some(facts), &records(facts.challenge, answers)).await.map(drop)
 }
 
 /// What the hook is told of an answer.
 pub(super) fn triple(answer: &Answer) -> Triple {
     let Answer { identifier, token, value, .. } = answer.clone();
     Triple { identifier, token, value }
+}
+
+/// The names of the TXT records of a call, where its challenges have some.
+pub(super) fn records<'a>(
+    challenge: &str,
+    answers: impl IntoIterator<Item = &'a Answer>,
+) -> Vec<(&'static str, String)> {
+    let names: Option<Vec<String>> =
+        answers.into_iter().map(|answer| answer.record_name(challenge)).collect();
+    named(&names.unwrap_or_default())
+}
+
+/// The variables for these names.
+pub(super) fn named(records: &[String]) -> Vec<(&'static str, String)> {
+    match records {
+        [] => Vec::new(),
+        [name] => vec![(env::RECORD_NAME, name.clone()), (env::RECORD_NAMES, name.clone())],
+        names => vec![(env::RECORD_NAMES, names.join(" "))],
+    }
 }

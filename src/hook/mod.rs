@@ -31,7 +31,8 @@
 //! | `HYDRANT_CHALLENGE` | calls for a certificate, batches | the type of its challenges |
 //! | `HYDRANT_ATTEMPT` | calls for a certificate | which attempt at it this is, from 1 |
 //! | `HYDRANT_OWNER` | calls for a certificate | its owner, where one is configured |
-//! | `HYDRANT_RECORD_NAME` | calls with a single dns-01 challenge | `_acme-challenge.` and the name |
+//! | `HYDRANT_RECORD_NAME` | calls with a single challenge in DNS | the name of the TXT record |
+//! | `HYDRANT_RECORD_NAMES` | calls with challenges in DNS | those of all its challenges, in their order, separated by blanks |
 //! | `HYDRANT_BATCH` `HYDRANT_RESULTS` | batches | files with facts, and for results |
 //! | `HYDRANT_RESULTS` | `list_challenges` | a file for the values that are found |
 //! | `HYDRANT_PROBLEM` | `invalid_challenge` | the CA's problem document, JSON |
@@ -75,7 +76,7 @@ pub use program::{Program, ProgramError};
 pub use redact::Redaction;
 pub use settings::{
     Answer, CertificateFiles, Delivered, Facts, HookContext, HookLine, HookSettings, LineSink,
-    RequestFailure, Sequence,
+    RequestFailure, Sequence, dns01_record,
 };
 use shared::Shared;
 pub use stop::{Stop, StopHandle};
@@ -171,6 +172,22 @@ impl Hooks {
     #[must_use]
     pub fn wanting_ever(&self, operation: Operation) -> Vec<String> {
         self.hooks_of(operation, None).map(|hook| hook.name().to_owned()).collect()
+    }
+
+    /// The names of the hooks that deploy a certificate's challenges and do not announce that they write TXT records by
+    /// the names they are told.
+    #[must_use]
+    pub fn unaware_of_record_names(&self, facts: &Facts<'_>) -> Vec<String> {
+        let unaware = |hook: &&Rc<Hook>| !hook.announced().is_some_and(|said| said.record_names);
+        let deploying = self.hooks_of(Operation::DeployChallenge, Some(facts));
+        deploying.filter(unaware).map(|hook| hook.name().to_owned()).collect()
+    }
+
+    /// Whether every hook that deploys a certificate's challenges announces that it returns only when they are visible.
+    #[must_use]
+    pub fn return_when_visible(&self, facts: &Facts<'_>) -> bool {
+        let mut deploying = self.hooks_of(Operation::DeployChallenge, Some(facts));
+        deploying.all(|hook| hook.announced().is_some_and(|said| said.visible_on_return))
     }
 
     /// `startup_hook`: a run begins.

@@ -154,6 +154,23 @@ pub struct Answer {
     pub value: String,
     /// Whether it is for the wildcard of `identifier`.
     pub wildcard: bool,
+    /// The name of the TXT record where it is not dns-01's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+}
+
+impl Answer {
+    /// The name of the TXT record; None for challenges that are answered otherwise.
+    #[must_use]
+    pub fn record_name(&self, challenge: &str) -> Option<String> {
+        self.record.clone().or_else(|| (challenge == "dns-01").then(|| dns01_record(&self.identifier)))
+    }
+}
+
+/// The name of the TXT record that answers dns-01 (RFC 8555 §8.4).
+#[must_use]
+pub fn dns01_record(identifier: &str) -> String {
+    format!("_acme-challenge.{identifier}")
 }
 
 /// The files of a certificate, as hooks are told of them.

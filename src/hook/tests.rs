@@ -98,6 +98,7 @@ impl Certificate {
             token: "token".into(),
             value: "value".into(),
             wildcard: false,
+            record: None,
         });
         Self { name: format!("c{number}").parse().unwrap(), answers: answers.collect(), names }
     }
@@ -208,6 +209,7 @@ async fn a_call_carries_its_facts_in_the_environment() {
         "HYDRANT_NAMES=n0.c1.example",
         "HYDRANT_PROTOCOL=1",
         "HYDRANT_RECORD_NAME=_acme-challenge.n0.c1.example",
+        "HYDRANT_RECORD_NAMES=_acme-challenge.n0.c1.example",
         "KEY_ALGO=prime256v1",
         "PRIVATE_KEY_ROLLOVER=no",
         "alias=c1",

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use hydrant_hook_protocol::{HookCall, env};
 
+use super::challenge::named;
 use super::lines::Output;
 use super::process::{Order, Sink, Stdin};
 use super::program::{Program, ProgramError};
 use super::stop::Stop;
 use super::watch::{self, Status};
-use super::{Facts, HookContext, HookSettings, environment};
+use super::{Facts, HookContext, HookSettings, dns01_record, environment};
 
 /// A hook to try out, with the environment that a run would give it.
 #[derive(Debug)]
@@ -73,7 +74,13 @@ impl Trials {
         extra: &[(&str, String)],
     ) -> io::Result<Trial> {
         let set = environment::facts(&self.settings.name, &self.context, facts).into_iter();
-        let set = set.chain(extra.iter().cloned());
+        let records = match call {
+            HookCall::DeployChallenge(triples) | HookCall::CleanChallenge(triples) => {
+                triples.iter().map(|triple| dns01_record(&triple.identifier)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let set = set.chain(named(&records)).chain(extra.iter().cloned());
         let mut environment = environment::base(&self.settings, &self.context);
         environment.extend(set.map(|(name, value)| (name.into(), value.into())));
         self.run(call, environment).await

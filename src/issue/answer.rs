@@ -1,9 +1,9 @@
 //! What makes a challenge's answer: the type says where it goes and what it is.
 
 use super::IssueError;
-use crate::acme::{Authorization, Challenge};
-use crate::acme::{dns01_value, key_authorization, tls_alpn01_hook_value};
-use crate::hook::Answer;
+use crate::acme::{Account, Authorization, Challenge};
+use crate::acme::{dns_account01_label, dns01_value, key_authorization, tls_alpn01_hook_value};
+use crate::hook::{Answer, dns01_record};
 use crate::identifier::Identifier;
 use crate::responder::reverse_name;
 
@@ -14,16 +14,16 @@ use crate::responder::reverse_name;
 pub(super) fn to(
     authorization: &Authorization,
     challenge: &Challenge,
-    thumbprint: &str,
+    account: &Account,
 ) -> Result<Answer, IssueError> {
     let kind = challenge.kind.as_str();
     let unknown =
         || IssueError::ChallengeUnknown { name: authorization.name(), kind: challenge.kind.clone() };
     let token = challenge.token.clone().ok_or_else(unknown)?;
-    let key_authorization = key_authorization(&token, thumbprint);
+    let key_authorization = key_authorization(&token, account.thumbprint());
     let value = match kind {
         "http-01" => key_authorization,
-        "dns-01" => dns01_value(&key_authorization),
+        "dns-01" | "dns-account-01" => dns01_value(&key_authorization),
         "tls-alpn-01" => tls_alpn01_hook_value(&key_authorization),
         _ => return Err(unknown()),
     };
@@ -32,5 +32,9 @@ pub(super) fn to(
         Identifier::Ip(address) if kind == "tls-alpn-01" => reverse_name(*address),
         name => name.value(),
     };
-    Ok(Answer { identifier, token, value, wildcard: authorization.wildcard })
+    let record = (kind == "dns-account-01").then(|| {
+        let label = dns_account01_label(account.url().as_str());
+        format!("{label}.{}", dns01_record(&identifier))
+    });
+    Ok(Answer { identifier, token, value, wildcard: authorization.wildcard, record })
 }

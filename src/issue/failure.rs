@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::acme::persist::Unfit;
 use crate::acme::{Authorization, AuthorizationStatus, Order, Problem, ServerUrlError};
 use crate::chain::ChainError;
 use crate::csr::CsrError;
 use crate::hook::HookError;
 use crate::identifier::Identifier;
 use crate::key::KeyError;
+use crate::propagation::{DnsError, NotVisible};
 use crate::report::words::List;
 use crate::responder::ResponderError;
 use crate::store::StoreError;
@@ -61,6 +63,29 @@ pub enum IssueError {
     /// A key could not be made or read.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A name could not be looked up in DNS.
+    #[error("`{record}` cannot be looked up: {source}")]
+    Lookup {
+        /// Which name.
+        record: String,
+        /// Why.
+        source: DnsError,
+    },
+    /// No record that stands for good proves a name.
+    #[error("no record at `{record}` proves `{name}`: {unfit}")]
+    NoStandingRecord {
+        /// For which name.
+        name: Identifier,
+        /// Where it is looked for.
+        record: String,
+        /// What is wrong with the one that comes nearest.
+        unfit: Unfit,
+        /// What it has to say.
+        wanted: String,
+    },
+    /// Records did not become visible.
+    #[error(transparent)]
+    NotVisible(#[from] NotVisible),
     /// The order turned invalid with no name at fault.
     #[error("the CA gave up the order{}", problem.as_ref().map(|p| format!(": {p}")).unwrap_or_default())]
     OrderInvalid {
@@ -74,6 +99,12 @@ pub enum IssueError {
         wanted: String,
         /// Those that the CA lists in its directory.
         offered: Vec<String>,
+    },
+    /// Hooks that would write records where the CA does not look.
+    #[error("dns-account-01 has a record name of its own, and {} not announce `record_names`", Silent(hooks))]
+    RecordNames {
+        /// Which.
+        hooks: Vec<String>,
     },
     /// The ledger names an order but not its request.
     #[error("the request of the pending order is not in the ledger")]
@@ -166,6 +197,16 @@ impl IssueError {
             Self::Hook(error) => error.hints(),
             Self::Store(error) => error.hints(),
             Self::Responder(error) => error.hints(),
+            Self::NotVisible(error) => error.hints(),
+            Self::NoStandingRecord { record, wanted, .. } => {
+                vec![
+                    format!("set once: {record} TXT \"{wanted}\""),
+                    "`hydrant dns persist` prints all of them".to_owned(),
+                ]
+            }
+            Self::RecordNames { .. } => {
+                vec!["use dns-01, or a hook that writes at HYDRANT_RECORD_NAMES and announces so".to_owned()]
+            }
             Self::ChallengeNotOffered { name, .. } if name.is_wildcard() => {
                 vec!["a wildcard can only be validated by dns-01".to_owned()]
             }
@@ -183,6 +224,16 @@ impl IssueError {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// Hooks as the subject of a sentence.
+struct Silent<'a>(&'a [String]);
+
+impl fmt::Display for Silent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.0.len() == 1 { "does" } else { "do" };
+        write!(f, "{} {verb}", List(self.0))
     }
 }
 

@@ -30,6 +30,7 @@ fn owed(value: &str, hook: &str) -> Owed {
         token: "token".to_owned(),
         value: value.to_owned(),
         wildcard: false,
+        record: None,
     };
     Owed { challenge: "dns-01".to_owned(), hooks: vec![hook.to_owned()], answer }
 }

@@ -11,6 +11,7 @@ use crate::hook::HookError;
 use crate::identifier::{CertName, Identifier};
 use crate::issue::CleanError;
 use crate::plan::Step;
+use crate::propagation::Missing;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -114,6 +115,13 @@ pub enum Event<'a> {
         /// Its names as declared.
         names: &'a [Identifier],
     },
+    /// Records are not visible yet.
+    NotVisible {
+        /// The certificate.
+        name: &'a CertName,
+        /// Which records, and where.
+        missing: &'a [Missing],
+    },
     /// Something worth knowing that concerns the whole run.
     Notice(&'a str),
     /// A certificate goes through a phase.
@@ -163,6 +171,8 @@ pub enum Phase {
     Ordering,
     /// Hooks that deploy challenges.
     Deploying,
+    /// Name servers that do not have a record yet.
+    Propagating,
     /// The CA's verdict.
     Validating,
     /// Hooks that take challenges away.
@@ -182,6 +192,7 @@ impl Phase {
         match self {
             Self::Ordering => "ordering",
             Self::Deploying => "deploying challenges",
+            Self::Propagating => "waiting for DNS",
             Self::Validating => "being validated",
             Self::Cleaning => "cleaning challenges",
             Self::Finalizing => "being issued",
@@ -195,7 +206,10 @@ impl Event<'_> {
     /// How much has to be asked for before it is printed.
     pub(super) fn verbosity(&self) -> Verbosity {
         match self {
-            Self::Phase { .. } | Self::Unchanged(_) | Self::UnchangedAtAGlance { .. } => Verbosity::Verbose,
+            Self::NotVisible { .. }
+            | Self::Phase { .. }
+            | Self::Unchanged(_)
+            | Self::UnchangedAtAGlance { .. } => Verbosity::Verbose,
             Self::Request { .. } | Self::Finished(_) => Verbosity::Requests,
             _ => Verbosity::Normal,
         }
@@ -208,7 +222,10 @@ impl Event<'_> {
 
     /// Whether it is no fact about a certificate, and goes to stderr.
     pub(super) fn is_aside(&self) -> bool {
-        matches!(self, Self::HookLine { .. } | Self::Request { .. } | Self::Phase { .. })
+        matches!(
+            self,
+            Self::HookLine { .. } | Self::NotVisible { .. } | Self::Request { .. } | Self::Phase { .. }
+        )
     }
 
     /// The text of an event that is an error or a warning; printed always, on stderr.
@@ -254,6 +271,10 @@ impl Event<'_> {
                 format!("{name}: {done}, valid until {}", When(*not_after))
             }
             Self::Leased { name, holder } => format!("{name}: in work elsewhere ({holder}), waiting"),
+            Self::NotVisible { name, missing } => {
+                let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+                format!("{name}: not visible yet: {}", missing.join("; "))
+            }
             Self::Notice(text) => (*text).to_owned(),
             Self::Remark { name, text } => format!("{name}: {text}"),
             Self::Phase { name, phase } => format!("{name}: {}", phase.as_str()),

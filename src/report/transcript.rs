@@ -147,6 +147,7 @@ fn phase_line(phase: Phase) -> &'static str {
     match phase {
         Phase::Ordering => " + Requesting new certificate order from CA...",
         Phase::Deploying => " + Deploying challenge tokens...",
+        Phase::Propagating => " + Waiting until the challenges are visible in DNS...",
         Phase::Validating => " + Responding to challenges...",
         Phase::Cleaning => " + Cleaning challenge tokens...",
         Phase::Finalizing => " + Requesting certificate...",

@@ -121,7 +121,13 @@ mod tests {
     use super::*;
 
     fn answer(identifier: &str, value: &str) -> Answer {
-        Answer { identifier: identifier.into(), token: "t".into(), value: value.into(), wildcard: false }
+        Answer {
+            identifier: identifier.into(),
+            token: "t".into(),
+            value: value.into(),
+            wildcard: false,
+            record: None,
+        }
     }
 
     fn value() -> String {

@@ -86,7 +86,13 @@ mod tests {
     }
 
     fn answer(identifier: &str, token: &str, value: &str) -> Answer {
-        Answer { identifier: identifier.into(), token: token.into(), value: value.into(), wildcard: false }
+        Answer {
+            identifier: identifier.into(),
+            token: token.into(),
+            value: value.into(),
+            wildcard: false,
+            record: None,
+        }
     }
 
     #[test]

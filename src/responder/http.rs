@@ -162,6 +162,7 @@ mod tests {
             token: "token".into(),
             value: "token.print".into(),
             wildcard: false,
+            record: None,
         }
     }
 

@@ -138,6 +138,7 @@ mod tests {
             token: "token".into(),
             value: [byte; 32].join(":"),
             wildcard: false,
+            record: None,
         }
     }
 

@@ -258,6 +258,7 @@ impl<'r> Certificate<'r> {
             account: &account,
             hooks: &runner.hooks,
             responder: &self.responder,
+            propagation: &runner.propagation,
             facts: self.facts(&wanted.names, attempt_at(&lease.record)),
             stop: &runner.stop,
             reporter: runner.reporter,

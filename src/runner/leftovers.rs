@@ -83,22 +83,31 @@ impl Leftovers<'_> {
     /// The store cannot be read or written. What goes wrong with one certificate or hook is among the findings.
     pub async fn collect(&self, entries: &[Entry], wish: Wish) -> Result<Findings, Error> {
         let mut findings = Findings::default();
-        self.clean_owed(entries, wish, &mut findings).await?;
+        let collected = self.collect_into(entries, wish, &mut findings).await;
+        self.store.settle().await;
+        collected.map(|()| findings)
+    }
+
+    async fn collect_into(
+        &self,
+        entries: &[Entry],
+        wish: Wish,
+        findings: &mut Findings,
+    ) -> Result<(), Error> {
+        self.clean_owed(entries, wish, findings).await?;
         if self.hooks.listing().next().is_some() && !self.stop.is_stopped() {
-            findings.values = Some(self.look(entries, wish, &mut findings).await?);
+            findings.values = Some(self.look(entries, wish, findings).await?);
         }
-        Ok(findings)
+        Ok(())
     }
 
     async fn clean_owed(&self, entries: &[Entry], wish: Wish, findings: &mut Findings) -> Result<(), Error> {
         let mut subjects: Vec<(CertName, &[Identifier])> =
             entries.iter().map(|entry| (entry.name.clone(), entry.names.as_slice())).collect();
         if wish.whole_list {
-            let recorded = self.store.recorded(&[]).await.map_err(store_error)?;
-            let declared: BTreeSet<&CertName> = entries.iter().map(|entry| &entry.name).collect();
-            subjects.extend(
-                recorded.into_iter().filter(|name| !declared.contains(name)).map(|name| (name, &[][..])),
-            );
+            let declared: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+            let recorded = self.store.recorded(&declared).await.map_err(store_error)?;
+            subjects.extend(recorded.into_iter().map(|name| (name, &[][..])));
         }
         let names: Vec<CertName> = subjects.iter().map(|(name, _)| name.clone()).collect();
         let loaded = self.store.load_all(&names).await.map_err(store_error)?;

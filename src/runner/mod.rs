@@ -43,6 +43,7 @@ use crate::hook::{HookError, Hooks, Operation, Stop};
 use crate::identifier::CertName;
 use crate::issue::IssueError;
 use crate::plan::Circumstances;
+use crate::propagation::Propagation;
 use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
 
@@ -66,6 +67,8 @@ pub struct Runner<'a> {
     pub destinations: Vec<String>,
     /// Who answers challenges without a hook.
     pub responders: Responders,
+    /// Who knows what is visible in DNS.
+    pub propagation: Propagation,
     /// Ends waits when a signal came.
     pub stop: Stop,
     /// Which signal came.

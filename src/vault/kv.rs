@@ -312,11 +312,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Whether a document is as RFC 7396 leaves one that was patched.
 fn is_patched(document: &Value, patch: &Value) -> bool {
     let Value::Object(changes) = patch else { return document == patch };
-    changes.iter().all(|(name, change)| match (document.get(name), change) {
-        (None, Value::Null) => true,
-        (None, _) | (Some(_), Value::Null) => false,
-        (Some(there), change) => is_patched(there, change),
-    })
+    document.is_object()
+        && changes.iter().all(|(name, change)| match (document.get(name), change) {
+            (None, Value::Null) => true,
+            (None, _) | (Some(_), Value::Null) => false,
+            (Some(there), change) => is_patched(there, change),
+        })
 }
 
 #[cfg(test)]

@@ -69,5 +69,7 @@ fn without_a_token_it_says_where_to_put_one() {
 #[test]
 fn challenges_of_another_type_are_not_its_own() {
     let test = Test::new().env("CHALLENGETYPE", "http-01");
-    hook(&test, &DEPLOY).code(1).stderr("cloudflare: it answers dns-01 challenges, not http-01\n");
+    hook(&test, &DEPLOY)
+        .code(1)
+        .stderr("cloudflare: it answers dns-01 and dns-account-01 challenges, not http-01\n");
 }

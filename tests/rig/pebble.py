@@ -71,6 +71,7 @@ def settings(directory, address, options):
         # Pebble hands out the key that a responder signs with only if it is RSA.
         "keyAlgorithm": "rsa" if options.ocsp else "ecdsa",
         "ocspResponderURL": f"http://{address}:{options.ocsp}" if options.ocsp else "",
+        "caaIdentities": ["pebble.letsencrypt.org"],
         "domainBlocklist": options.blocked,
         "retryAfter": {"authz": options.retry_after, "order": options.retry_after},
         "profiles": {

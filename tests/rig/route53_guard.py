@@ -3,10 +3,16 @@
 Of changes: quoting and length of TXT values, 400 values a set, no value twice, 1000 records and 32,000 characters a
 batch (UPSERT counts twice), names inside the zone, nothing beside a CNAME, deletions that repeat the TTL too. Besides
 PENDING for a while, the account's token bucket, and one change at a time for each zone. One line a request on stdout:
-method, path, status, code."""
+method, path, status, code.
+
+PUT /kill with a JSON object has a client killed (-9), once, at a request to come: "skip" so many first, "when" `before`
+the request is made or `after` it was; with "parent" the program that started the client is killed first."""
 
 import argparse
 import http.client
+import json
+import os
+import pathlib
 import re
 import signal
 import sys
@@ -19,6 +25,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import boto3
+
+import peer
 
 NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
 TAG = f"{{{NAMESPACE}}}"
@@ -46,11 +54,37 @@ class Bucket:
             return has_one
 
 
+class Killing:
+    """Which request to come its client does not survive."""
+
+    def __init__(self, rule=None):
+        self.rule, self.lock = rule, threading.Lock()
+
+    def take(self):
+        with self.lock:
+            rule = self.rule
+            if rule is None:
+                return None
+            rule["skip"] -= 1
+            if rule["skip"] >= 0:
+                return None
+            self.rule = None
+            return rule
+
+
 class Guard(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    is_killed = None
 
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path == "/kill":
+            KILLING.__init__(json.loads(body))
+            return self.answer(200, b"")
+        kill = KILLING.take()
+        if kill and kill["when"] == "before":
+            return self.kill(kill)
+        self.is_killed = kill
         if not BUCKET.take():
             return self.refuse("Throttling", "Rate exceeded")
         change = re.fullmatch(r"/2013-04-01/hostedzone/([A-Z0-9]+)/rrset/?", self.path)
@@ -63,7 +97,7 @@ class Guard(BaseHTTPRequestHandler):
             answer = with_status(answer, "PENDING" if is_pending else "INSYNC")
         self.answer(status, answer)
 
-    do_GET = do_POST = do_DELETE = handle_any
+    do_GET = do_POST = do_DELETE = do_PUT = handle_any
 
     def change(self, zone, body):
         with LOCKS_LOCK:
@@ -107,7 +141,19 @@ class Guard(BaseHTTPRequestHandler):
         document += f"<RequestId>{uuid.uuid4()}</RequestId>"
         self.answer(400, f'<?xml version="1.0"?>\n<{root} xmlns="{NAMESPACE}">{document}</{root}>'.encode())
 
+    def kill(self, kill):
+        """Kills the client, and, so that it cannot do anything about that, its parent before."""
+        # Written down first: who waits for the end of the client may read it at once.
+        print("KILL", self.path, 0, kill["when"], flush=True)
+        for client in peer.pids(self.connection):
+            parent = re.search(r"^PPid:\s*(\d+)$", pathlib.Path(f"/proc/{client}/status").read_text(), re.MULTILINE)
+            for process in [int(parent[1])] * bool(kill.get("parent")) + [client]:
+                os.kill(process, signal.SIGKILL)
+        self.close_connection = True
+
     def answer(self, status, body):
+        if self.is_killed:
+            return self.kill(self.is_killed)
         code = re.search(rb"<Code>([^<]*)", body) if status >= 400 else None
         print(self.command, self.path, status, code[1].decode() if code else "-", flush=True)
         self.send_response(status)
@@ -220,6 +266,7 @@ parser.add_argument("--form", choices=["error", "messages"], default="error")
 OPTIONS = parser.parse_args()
 UPSTREAM = urlsplit(OPTIONS.upstream)
 BUCKET = Bucket(OPTIONS.bucket)
+KILLING = Killing()
 API = boto3.client("route53", endpoint_url=OPTIONS.upstream, region_name="us-east-1")
 MADE, LOCKS, LOCKS_LOCK = {}, {}, threading.Lock()
 

@@ -53,3 +53,23 @@ fn the_real_dehydrated_issues_with_the_same_hook() {
         }
     }
 }
+
+#[test]
+fn hydrant_proves_names_at_the_records_of_an_account_of_its_own() {
+    let rig = rig(&[]);
+    let route53 = Route53::new(&rig);
+    let ids = route53.zones(&["example.com", "sub.example.com", "example.org"]);
+    let yaml = format!(
+        "accept_terms: true\nchallenge: dns-account-01\nhooks:\n  - command: {}\n",
+        route53_hook().display()
+    );
+    // Two certificates in one batch.
+    let list = format!("{LIST}b.example.org\n");
+    let test = Test::new().route53(&route53).domains(&list).config(&yaml).args(["run"]);
+    test.run().code(0).stdout_contains("2 certificates: 2 issued\n").stderr("");
+    assert_good_pair(&rig, &test.path("certs/example.com"), &NAMES);
+    assert_good_pair(&rig, &test.path("certs/b.example.org"), &["b.example.org"]);
+    for id in &ids {
+        assert!(route53.records(id).is_empty());
+    }
+}

@@ -1,7 +1,10 @@
 //! The hook for Route 53, before an emulator of AWS and a guard that knows the limits which that one does not.
 
+mod crash;
+mod credentials;
 mod issuing;
 mod listing;
+mod race;
 mod records;
 mod scale;
 mod zones;

@@ -3,6 +3,7 @@
 mod cloudflare;
 mod faults;
 mod measured;
+mod nameserver;
 mod openssl;
 mod output;
 mod record;
@@ -15,6 +16,7 @@ mod vault;
 pub(crate) use cloudflare::{Cloudflare, Token, cloudflare_hook};
 pub(crate) use faults::Request;
 pub(crate) use measured::Measured;
+pub(crate) use nameserver::{NSUPDATE_HOOK, Nameserver};
 pub(crate) use openssl::{CertificateFacts, assert_good_pair, assert_good_set, openssl};
 pub(crate) use output::{DATE, DURATION, NUMBER, Output, TIME, TIMESTAMP};
 pub(crate) use record::{Call, DNS_HOOK, RECORD_HOOK, without_times};

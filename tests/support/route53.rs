@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -5,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::rig::Rig;
+use super::rig::{Rig, curl};
 use super::test::{Test, bundled_hook};
 
 /// The zones of a rig with Route 53, and a key to them.
@@ -46,6 +47,11 @@ impl<'r> Route53<'r> {
         );
         let text = |member: &str| answers[2]["AccessKey"][member].as_str().unwrap().to_owned();
         Route53 { rig, key: (text("AccessKeyId"), text("SecretAccessKey")) }
+    }
+
+    /// Its id and its secret.
+    pub(crate) fn key(&self) -> (&str, &str) {
+        (&self.key.0, &self.key.1)
     }
 
     /// Makes public zones; gives their ids.
@@ -102,15 +108,37 @@ impl<'r> Route53<'r> {
         aws(self.rig, calls)
     }
 
+    /// Has the client of a request to come killed (-9): as `tests/rig/route53_guard.py` explains.
+    #[track_caller]
+    pub(crate) fn kill(&self, rule: &Value) {
+        let url = format!("{}/kill", self.rig.environment()["RIG_ROUTE53"]);
+        curl(Command::new("curl").args(["-X", "PUT", "--data-binary", &rule.to_string()]).arg(url));
+    }
+
+    /// How many requests about each zone there were.
+    pub(crate) fn requests_by_zone(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for line in self.log().lines() {
+            let zone = line.split_once("/hostedzone/").and_then(|(_, path)| path.split_once("/rrset"));
+            if let Some((zone, _)) = zone {
+                *counts.entry(zone.to_owned()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.rig.directory().join("guard.log")).unwrap()
+    }
+
     /// The requests so far: `zones`, `change`, `read` or `status`, with the code of an error behind it.
     #[track_caller]
     pub(crate) fn requests(&self) -> Vec<String> {
-        let file = self.rig.directory().join("guard.log");
-        let text = fs::read_to_string(&file).unwrap();
         let named = |line: &str| {
             let [method, path, _, code] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
             let what = match (method, path.split('?').next()?.trim_start_matches("/2013-04-01/")) {
                 ("GET", "hostedzone") => "zones",
+                ("KILL", _) => "killed",
                 ("POST", _) => "change",
                 ("GET", path) if path.ends_with("/rrset") => "read",
                 ("GET", path) if path.starts_with("change/") => "status",
@@ -118,7 +146,7 @@ impl<'r> Route53<'r> {
             };
             Some(if code == "-" { what.to_owned() } else { format!("{what} {code}") })
         };
-        text.lines().filter_map(named).collect()
+        self.log().lines().filter_map(named).collect()
     }
 }
 

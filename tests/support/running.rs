@@ -76,6 +76,13 @@ impl Running {
         self.stderr.text()
     }
 
+    /// Waits until it has printed this on stderr, or fails at the deadline.
+    #[track_caller]
+    pub(crate) fn wait_for_stderr(&mut self, part: &str) {
+        let printed = Arc::clone(&self.stderr.bytes);
+        self.wait_until(part, || String::from_utf8_lossy(&printed.lock().unwrap()).contains(part));
+    }
+
     /// Waits until something holds, which the caller asks again and again, or fails at the deadline.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {

@@ -100,6 +100,10 @@ impl Vault<'_> {
     #[track_caller]
     fn end_leases(&self, folder: &str) {
         for key in self.records(folder) {
+            let metadata = self.ask("GET", &format!("hydrant/metadata/{folder}/{key}"), None);
+            if metadata["data"]["current_version"] == 0 {
+                continue;
+            }
             let path = format!("hydrant/{folder}/{key}");
             let mut fields = self.version(&path)["data"].clone();
             if !fields["lease"].is_null() {

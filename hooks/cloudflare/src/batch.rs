@@ -16,12 +16,17 @@ use crate::zone::Zone;
 /// All are the same account's, which allows so many requests a second.
 pub(crate) const ZONES_AT_ONCE: usize = 8;
 
-/// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
-pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
+/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the
+/// order of the triples.
+pub(crate) async fn carry_out(
+    settings: &Settings,
+    wish: Wish,
+    triples: &[Triple],
+    records: &[String],
+) -> Vec<Result<(), Fault>> {
     let ready = async {
         let client = Client::new(settings)?;
-        let names = triples.iter().map(|triple| triple.identifier.as_str());
-        let places = Places::find(settings, &client, names).await?;
+        let places = Places::find(settings, &client, records.iter().cloned()).await?;
         Ok((client, places))
     };
     let (client, places) = match ready.await {
@@ -31,8 +36,8 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: BTreeMap<&str, Job<'_>> = BTreeMap::new();
-    for (index, Triple { identifier, value, .. }) in triples.iter().enumerate() {
-        match places.of(identifier) {
+    for (index, (Triple { value, .. }, record)) in triples.iter().zip(records).enumerate() {
+        match places.of(record) {
             Ok((zone, record)) => {
                 let job = jobs.entry(&zone.id).or_insert_with(|| Job { zone, texts: BTreeMap::new() });
                 let text = Text { record: record.to_owned(), value: value.clone() };

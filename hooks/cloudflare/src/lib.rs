@@ -32,7 +32,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use hydrant_hook_dns::{Wish, listing, outcome};
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple};
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple, record_names};
 
 use crate::settings::Settings;
 
@@ -45,8 +45,10 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
         HookCall::Probe => {
             let operations =
                 [Operation::DeployChallenge, Operation::CleanChallenge, Operation::ListChallenges];
-            let capabilities = Capabilities::for_operations(operations);
-            capabilities.with_challenges(Chaining::Batch).in_parallel().announce()?;
+            let mut capabilities =
+                Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
+            capabilities.record_names = true;
+            capabilities.announce()?;
             Ok(ExitCode::SUCCESS)
         }
         HookCall::DeployChallenge(triples) => challenges(Wish::Present, &triples),
@@ -58,9 +60,10 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
 
 fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(other) = outcome::other_challenge() {
-        return Err(format!("it answers dns-01 challenges, not {other}").into());
+        return Err(format!("it answers dns-01 and dns-account-01 challenges, not {other}").into());
     }
-    let results = wait_for(async |settings| batch::carry_out(settings, wish, triples).await)?;
+    let records = record_names(triples)?;
+    let results = wait_for(async |settings| batch::carry_out(settings, wish, triples, &records).await)?;
     Ok(outcome::report("cloudflare", triples, &results)?)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use hydrant_hook_dns::listing::{failed, wanted};
-use hydrant_hook_dns::name::normalized;
+use hydrant_hook_dns::name::{normalized, record};
 use hydrant_hook_dns::outcome::Fault as _;
 use hydrant_hook_protocol::{Listed, ListedValue};
 
@@ -20,7 +20,7 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
     let all = || names.iter().map(String::as_str);
     let ready = async {
         let client = Client::new(settings)?;
-        let places = Places::find(settings, &client, all()).await?;
+        let places = Places::find(settings, &client, all().map(record)).await?;
         Ok((client, places))
     };
     let (client, places) = match ready.await {
@@ -30,7 +30,7 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
     let mut lines = Vec::new();
     let mut zones: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for name in all().collect::<BTreeSet<_>>() {
-        match places.of(name) {
+        match places.of(&record(name)) {
             Ok((zone, target)) => {
                 zones.entry(&zone.id).or_default().entry(target).or_default().insert(name);
             }

@@ -15,12 +15,12 @@ pub trait Fault {
     fn line(&self) -> String;
 }
 
-/// The type of the challenges of this call, where it is another than dns-01: under dehydrated with http-01 a hook is told
+/// The type of the challenges of this call, where it is none that a TXT record answers: under dehydrated with http-01 a hook is told
 /// of challenges that are not its own.
 #[must_use]
 pub fn other_challenge() -> Option<String> {
     let told = [facts::CHALLENGE, "CHALLENGETYPE"].into_iter().find_map(|name| std::env::var(name).ok());
-    told.filter(|challenge| challenge != "dns-01")
+    told.filter(|challenge| !matches!(challenge.as_str(), "dns-01" | "dns-account-01"))
 }
 
 /// Says what became of each challenge, where the caller takes that; else on stderr, and the worst of it is the exit code.

@@ -16,6 +16,7 @@ pub const PROTOCOL: u32 = 1;
 /// Only when `HYDRANT_PROTOCOL` is set: under dehydrated a hook keeps silent. Members that a version does not know are
 /// ignored, and all but `hydrant` may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Capabilities {
     /// The version it speaks: [`PROTOCOL`].
     pub hydrant: u32,
@@ -31,6 +32,10 @@ pub struct Capabilities {
     /// Whether `deploy_challenge` returns only when the CA can see the answer.
     #[serde(default)]
     pub visible_on_return: bool,
+    /// Whether it writes TXT records by the names in `HYDRANT_RECORD_NAMES`; without that a challenge whose record has
+    /// another name than dns-01's (dns-account-01) cannot be given to it.
+    #[serde(default)]
+    pub record_names: bool,
     /// Whether success of `deploy_cert` means that the certificate was seen in use.
     #[serde(default)]
     pub verifies_delivery: bool,
@@ -47,6 +52,7 @@ impl Capabilities {
             challenges: Chaining::default(),
             parallel: false,
             visible_on_return: false,
+            record_names: false,
             verifies_delivery: false,
         }
     }

@@ -22,8 +22,10 @@ pub const CHALLENGE: &str = "HYDRANT_CHALLENGE";
 pub const ATTEMPT: &str = "HYDRANT_ATTEMPT";
 /// Who owns the certificate, where the configuration says so.
 pub const OWNER: &str = "HYDRANT_OWNER";
-/// The name of the TXT record, in calls with a single dns-01 challenge: `_acme-challenge.a.example`.
+/// The name of the TXT record, in calls with a single challenge in DNS: `_acme-challenge.a.example`.
 pub const RECORD_NAME: &str = "HYDRANT_RECORD_NAME";
+/// The names of the TXT records, in calls with challenges in DNS: one for each triple, in their order, separated by blanks.
+pub const RECORD_NAMES: &str = "HYDRANT_RECORD_NAMES";
 /// In `exit_hook`: the names of the certificates that changed in this run, separated by blanks.
 pub const CHANGED: &str = "HYDRANT_CHANGED";
 /// In `invalid_challenge`: the CA's problem document, JSON, where it gave one.
@@ -35,7 +37,7 @@ pub const BATCH: &str = "HYDRANT_BATCH";
 pub const RESULTS: &str = "HYDRANT_RESULTS";
 
 /// Those that tell of one call alone: they are never handed on from hydrant's own environment.
-pub const FACTS: [&str; 13] = [
+pub const FACTS: [&str; 14] = [
     PROTOCOL,
     HOOK,
     DRY_RUN,
@@ -45,6 +47,7 @@ pub const FACTS: [&str; 13] = [
     ATTEMPT,
     OWNER,
     RECORD_NAME,
+    RECORD_NAMES,
     CHANGED,
     PROBLEM,
     BATCH,

@@ -39,12 +39,14 @@ mod capabilities;
 pub mod env;
 mod listing;
 mod operation;
+mod record;
 
 pub use batch::{BatchFact, Results, TripleOutcome, TripleResult, batch_facts, read_results, write_batch};
 pub use call::{HookCall, ParseError, Triple};
 pub use capabilities::{Capabilities, CapabilitiesError, Chaining, PROTOCOL};
 pub use listing::{Listed, ListedValue, Listing, NotListed, read_listing};
 pub use operation::{Operation, PROBE, UnknownOperation};
+pub use record::{RecordNamesError, record_names};
 
 /// The exit code with which a hook says: not now, try again later (`EX_TEMPFAIL` of `sysexits.h`).
 pub const TRY_LATER: u8 = 75;

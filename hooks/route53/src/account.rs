@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -30,11 +31,9 @@ pub struct Accounts(BTreeMap<Option<String>, Account>);
 impl Accounts {
     /// Makes the clients. Nothing is sent before the first request.
     pub async fn of(settings: &Settings) -> Self {
-        let mut config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        if config.region().is_none() {
-            // Route 53 is global; the SDK wants a region for the signature all the same.
-            config = config.into_builder().region(Region::from_static("us-east-1")).build();
-        }
+        // Route 53 is global; the SDK wants a region for signatures all the same, also where a profile takes a role.
+        let region = RegionProviderChain::default_provider().or_else(Region::from_static("us-east-1"));
+        let mut config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
         if let Some(role) = &settings.role {
             config = with_role(&config, role, settings).await;
         }

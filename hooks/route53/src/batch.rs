@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
-use hydrant_hook_dns::{Wish, name};
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::name::normalized;
 use hydrant_hook_protocol::Triple;
 
 use crate::account::{Account, Accounts};
@@ -14,11 +15,17 @@ use crate::settings::Settings;
 use crate::wait;
 use crate::zone::Zone;
 
-/// Makes the values of these challenges present or absent. What is returned stands in the order of the triples.
-pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple]) -> Vec<Result<(), Fault>> {
+/// Makes the values of these challenges present or absent, each at its record's name. What is returned stands in the
+/// order of the triples.
+pub(crate) async fn carry_out(
+    settings: &Settings,
+    wish: Wish,
+    triples: &[Triple],
+    records: &[String],
+) -> Vec<Result<(), Fault>> {
     let accounts = Accounts::of(settings).await;
-    let records = triples.iter().map(|triple| name::record(&triple.identifier)).collect();
-    let targets = place::targets(settings, records).await;
+    let asked: Vec<String> = records.iter().map(|record| normalized(record)).collect();
+    let targets = place::targets(settings, asked.iter().cloned().collect()).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
     let zones = match Zones::of(settings, &accounts, records).await {
         Ok(zones) => zones,
@@ -27,8 +34,8 @@ pub(crate) async fn carry_out(settings: &Settings, wish: Wish, triples: &[Triple
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: Vec<Job<'_>> = Vec::new();
-    for (index, triple) in triples.iter().enumerate() {
-        let target = targets[&name::record(&triple.identifier)].clone();
+    for (index, record) in asked.iter().enumerate() {
+        let target = targets[record].clone();
         let held = target.and_then(|target| Ok((zones.holding(&target)?, target)));
         match held {
             Ok((zone, target)) => {

@@ -34,7 +34,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use hydrant_hook_dns::{Wish, listing, outcome};
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple};
+use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple, record_names};
 
 use crate::settings::Settings;
 
@@ -50,6 +50,7 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
             let mut capabilities =
                 Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
             capabilities.visible_on_return = true;
+            capabilities.record_names = true;
             capabilities.announce()?;
             Ok(ExitCode::SUCCESS)
         }
@@ -62,9 +63,10 @@ pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
 
 fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
     if let Some(other) = outcome::other_challenge() {
-        return Err(format!("it answers dns-01 challenges, not {other}").into());
+        return Err(format!("it answers dns-01 and dns-account-01 challenges, not {other}").into());
     }
-    let results = wait_for(async |settings| batch::carry_out(settings, wish, triples).await)?;
+    let records = record_names(triples)?;
+    let results = wait_for(async |settings| batch::carry_out(settings, wish, triples, &records).await)?;
     Ok(outcome::report("route53", triples, &results)?)
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Pattern;
 use crate::config::duration::Humane;
-use crate::identifier::{CertName, DnsName};
+use crate::identifier::{CertName, DnsName, Identifier};
 
 /// `run`
 #[derive(Clone, Debug, Default, Args)]
@@ -253,6 +253,31 @@ pub enum Dns {
   hydrant dns gc                              clean what is owed, show what else is there
   hydrant dns gc --older-than 7d              also remove what hydrant left there a week ago")]
     Gc(DnsGc),
+    /// Print the records that prove names for good (dns-persist-01), or look whether they are there
+    ///
+    /// Such a record is set once, by hand or by whoever has the zone; with `challenge: dns-persist-01` names that have one
+    /// are then proved without any hook. It names the CA and the ACME account, so the account must be registered. For CAs
+    /// that offer this challenge.
+    #[command(after_help = "Examples:
+  hydrant dns persist                                   the records of all names in the list
+  hydrant dns persist example.org '*.example.org'       those of these names
+  hydrant dns persist --valid-for 400d                  that are good for so long only
+  hydrant dns persist --check                           look whether they are there and right")]
+    Persist(DnsPersist),
+}
+
+/// `dns persist`
+#[derive(Clone, Debug, Default, Args)]
+pub struct DnsPersist {
+    /// The names to prove, instead of those of the list
+    #[arg(value_name = "NAME")]
+    pub names: Vec<Identifier>,
+    /// How long the records are to be good for, such as 400d
+    #[arg(long, value_name = "DURATION")]
+    pub valid_for: Option<Humane>,
+    /// Ask DNS for them; ends with 1 where one is missing or wrong
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `dns gc`

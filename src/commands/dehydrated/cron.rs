@@ -8,6 +8,7 @@ use crate::commands::gather::Gathered;
 use crate::config::AutoCleanup;
 use crate::error::{Error, ExitCode};
 use crate::hook::Operation;
+use crate::propagation::Propagation;
 use crate::report::Event;
 use crate::runner::{Responders, Runner};
 
@@ -45,6 +46,7 @@ async fn carry_out(session: Session<'_>, list_error: Option<Error>, force: bool)
         hooks,
         destinations,
         responders: Responders::default(),
+        propagation: Propagation::new(&gathered.config.resolvers),
         stop,
         signals,
         reporter: &gathered.reporter,

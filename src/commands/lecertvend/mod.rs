@@ -92,11 +92,40 @@ impl Arguments {
     }
 }
 
-/// Does what was typed.
+/// `hydrant vend`
 ///
 /// # Errors
 /// Whatever ended it early.
-pub(super) async fn work(
+pub(super) async fn vend(
+    typed: typed::Vend,
+    resolved: &Resolved,
+    reporter: &Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    let action = Action::Vend { secret: typed.secret, names: typed.names };
+    work(&asked(typed.place, action, resolved), resolved, reporter).await
+}
+
+/// `hydrant renew`
+///
+/// # Errors
+/// Whatever ended it early.
+pub(super) async fn renew(
+    typed: typed::Renew,
+    resolved: &Resolved,
+    reporter: &Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    work(&asked(typed.place, Action::Renew, resolved), resolved, reporter).await
+}
+
+/// What lecertvend's command line would say.
+fn asked(place: typed::Place, action: Action, resolved: &Resolved) -> Arguments {
+    let typed::Place { mount, prefix, min_days } = place;
+    let mount = mount.unwrap_or_else(|| resolved.config.vault.mount.clone());
+    Arguments::new(action, &mount, &prefix, min_days)
+}
+
+/// Does what was typed.
+async fn work(
     arguments: &Arguments,
     resolved: &Resolved,
     reporter: &Rc<Reporter>,

@@ -103,6 +103,8 @@ impl Installation {
                 let base = &self.config.certificates.base;
                 settings.owner.clone_from(&base.owner);
                 (settings.http_listen, settings.tls_alpn_listen) = (base.http_listen, base.tls_alpn_listen);
+                settings.propagation = base.propagation;
+                settings.propagation_timeout = base.propagation_timeout;
                 if variables.value("RENEW_DAYS") == self.variables.value("RENEW_DAYS") {
                     settings.renew_before = base.renew_before;
                     settings.renew_days = base.renew_days;

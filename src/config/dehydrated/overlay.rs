@@ -105,6 +105,9 @@ impl Overlay {
         if let Some(jobs) = &said.jobs {
             config.jobs = jobs.0.0.get();
         }
+        if let Some(List(resolvers)) = &said.resolvers {
+            config.resolvers = resolvers.iter().map(|resolver| resolver.0.0).collect();
+        }
         let account = &mut config.account;
         if let Some(accept) = &said.accept_terms {
             account.accept_terms |= accept.0;
@@ -130,6 +133,9 @@ impl Overlay {
             base.renew_days = None;
             config.renewal = crate::config::Renewal::Window;
         }
+        replace(&mut base.propagation, said.propagation.as_ref().map(|propagation| propagation.0));
+        let timeout = said.propagation_timeout.as_ref().map(|timeout| timeout.0.get());
+        replace(&mut base.propagation_timeout, timeout);
         replace(&mut base.owner, said.owner.clone().map(Some));
         replace(&mut base.http_listen, said.http_listen.as_ref().map(|listen| Some(listen.0.0)));
         replace(&mut base.tls_alpn_listen, said.tls_alpn_listen.as_ref().map(|listen| Some(listen.0.0)));

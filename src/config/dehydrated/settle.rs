@@ -8,11 +8,12 @@ use super::variables::RENEW_DAYS;
 use super::{Typed, Variables};
 use crate::cli::dehydrated::Command;
 use crate::config::account::HmacKey;
+use crate::config::propagation::PROPAGATION_TIMEOUT;
 use crate::config::setting::Setting as _;
 use crate::config::values::Contact;
 use crate::config::{
     AccountSettings, AutoCleanup, Ca, CertificateSettings, ChallengeType, Config, DomainsSource, ExitCodes,
-    ExternalAccount, HookSequence, IpVersion, MacAlgorithm, Ocsp, OnFailure, Renewal,
+    ExternalAccount, HookSequence, IpVersion, MacAlgorithm, Ocsp, OnFailure, Propagation, Renewal,
 };
 use crate::hook::{Chaining, HookSettings, Operation};
 use crate::key::{KeyType, Secret};
@@ -21,7 +22,7 @@ use crate::key::{KeyType, Secret};
 pub(super) fn verify(variables: &Variables, command: &Command) -> Result<(), String> {
     let text = |name: &str| variables.text(name);
     let is_one_of = |name: &str, all: &[&str]| all.iter().any(|one| variables.value(name) == *one);
-    if !is_one_of("CHALLENGETYPE", &["http-01", "dns-01", "tls-alpn-01"]) {
+    if !ChallengeType::WORDS.contains(&variables.text("CHALLENGETYPE").as_str()) {
         return Err(format!("Unknown challenge type {}... cannot continue.", text("CHALLENGETYPE")));
     }
     if matches!(command, Command::Cron | Command::SignCsr(_)) {
@@ -123,6 +124,8 @@ pub(super) fn certificate(variables: &Variables) -> Result<CertificateSettings, 
             .text("CHALLENGETYPE")
             .parse::<ChallengeType>()
             .map_err(|error| error.to_string())?,
+        propagation: Propagation::No,
+        propagation_timeout: PROPAGATION_TIMEOUT,
         hooks: Vec::new(),
         preferred_chain: some("PREFERRED_CHAIN"),
         renew_before: None,

@@ -34,7 +34,8 @@ impl Setting for ChallengeType {
     type Error = SettingError;
 
     const EXPECTED: &'static str = "a challenge type";
-    const WORDS: &'static [&'static str] = &["http-01", "dns-01", "tls-alpn-01"];
+    const WORDS: &'static [&'static str] =
+        &["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"];
 
     fn read(text: &str) -> Result<Self, SettingError> {
         word(text, Self::WORDS).map(|at| Self(Self::WORDS[at].to_owned()))

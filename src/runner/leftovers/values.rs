@@ -149,9 +149,10 @@ impl Leftovers<'_> {
 
     /// The records of all certificates, also of those that are not asked about: they may own what is found.
     async fn records(&self, entries: &[Entry]) -> Result<Vec<(CertName, Record)>, Error> {
-        let mut names: BTreeSet<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
-        names.extend(self.store.recorded(&[]).await.map_err(store_error)?);
-        let names: Vec<_> = names.into_iter().collect();
+        let names: BTreeSet<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.extend(self.store.recorded(&names).await.map_err(store_error)?);
+        names.sort();
         let loaded = self.store.load_all(&names).await.map_err(store_error)?;
         let known = names.into_iter().zip(loaded);
         Ok(known.filter_map(|(name, loaded)| Some((name, loaded.ok()?.record))).collect())
