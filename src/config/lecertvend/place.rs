@@ -87,7 +87,7 @@ impl Zone {
     /// # Errors
     /// Such a secret is for something else.
     pub fn secret(&self, secret: &str) -> Result<String, BadPlace> {
-        if is_ours(secret) || secret.contains('/') {
+        if secret.is_empty() || is_ours(secret) || secret.contains('/') {
             return Err(BadPlace::Secret { secret: secret.to_owned() });
         }
         Ok(format!("{}/{secret}", self.prefix))

@@ -25,6 +25,31 @@ pub(super) enum Taken {
 /// What a lease is held by: as long as it is there, the keeper renews.
 pub(super) struct Hand(mpsc::Sender<Write>);
 
+/// A keeper from outside.
+pub(super) struct Keeping {
+    name: CertName,
+    task: JoinHandle<()>,
+    hand: mpsc::WeakSender<Write>,
+}
+
+impl Keeping {
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Whether it is giving back a lease of this certificate, which nobody here holds any more.
+    pub(super) fn gives_back(&self, name: &CertName) -> bool {
+        self.name == *name && self.hand.upgrade().is_none()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn end(self) {
+        // It panicked, or the runtime is gone: over it is in any case.
+        let _ = self.task.await;
+    }
+}
+
 /// A document to be written, and who waits for that.
 struct Write {
     document: Document,
@@ -67,21 +92,23 @@ impl Keeper {
         kv: Kv,
         path: String,
         name: CertName,
-    ) -> (JoinHandle<()>, Pending<'static, Result<Taken, StoreError>>) {
+    ) -> (Keeping, Pending<'static, Result<Taken, StoreError>>) {
         let (answer, wait) = oneshot::channel();
         let ended = StoreError::LeaseLost { name: name.as_str().to_owned() };
+        let (hand, orders) = mpsc::channel(1);
+        let (weak, kept) = (hand.downgrade(), name.clone());
         let task = tokio::task::spawn_local(async move {
             let keeper = match Self::take(shared, kv, path, name).await {
                 Ok(Ok(keeper)) => keeper,
                 Ok(Err(holder)) => return drop(answer.send(Ok(Taken::HeldBy(holder)))),
                 Err(error) => return drop(answer.send(Err(error))),
             };
-            let (hand, orders) = mpsc::channel(1);
             let document = Box::new(keeper.document.clone());
             drop(answer.send(Ok(Taken::Ours { document, hand: Hand(hand) })));
             keeper.keep(orders).await;
         });
-        (task, Box::pin(async move { wait.await.unwrap_or(Err(ended)) }))
+        let keeping = Keeping { name: kept, task, hand: weak };
+        (keeping, Box::pin(async move { wait.await.unwrap_or(Err(ended)) }))
     }
 
     /// Takes the lease, unless another has it: that one's name.

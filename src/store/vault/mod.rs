@@ -33,7 +33,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{LeaseOutcome, LoadResult, Loaded, Paths, Pending, Store, StoreError};
@@ -42,7 +41,7 @@ use crate::identifier::CertName;
 use crate::vault::{Client, Error, Kv};
 pub use accounts::VaultAccounts;
 use document::{Document, Secret};
-use keeper::{Keeper, Taken};
+use keeper::{Keeper, Keeping, Taken};
 use lease::VaultLease;
 use scratch::Scratch;
 
@@ -53,7 +52,7 @@ pub struct VaultStore {
     owner: Owner,
     scratch: Rc<Scratch>,
     /// Leases that are held, or being given back.
-    keepers: RefCell<Vec<JoinHandle<()>>>,
+    keepers: RefCell<Vec<Keeping>>,
 }
 
 type Owner = Box<dyn Fn(&CertName) -> Option<String>>;
@@ -136,11 +135,19 @@ impl VaultStore {
         let shared = &self.shared;
         let state = shared.state().await?;
         let record_path = shared.record_path(name.as_str());
+        // Else our own last lease would be taken for that of another run.
+        let ending = {
+            let mut keepers = self.keepers.borrow_mut();
+            keepers.iter().position(|keeper| keeper.gives_back(name)).map(|index| keepers.swap_remove(index))
+        };
+        if let Some(ending) = ending {
+            ending.end().await;
+        }
         let (keeping, taken) =
             Keeper::start(Rc::clone(shared), state.clone(), record_path.clone(), name.clone());
         {
             let mut keepers = self.keepers.borrow_mut();
-            keepers.retain(|keeper| !keeper.is_finished());
+            keepers.retain(|keeper| !keeper.is_over());
             keepers.push(keeping);
         }
         let (document, hand) = match taken.await? {
@@ -249,7 +256,11 @@ impl Store for VaultStore {
         const PATIENCE: Duration = Duration::from_secs(15);
         let keepers = std::mem::take(&mut *self.keepers.borrow_mut());
         Box::pin(async move {
-            let _ = tokio::time::timeout(PATIENCE, futures_util::future::join_all(keepers)).await;
+            let _ = tokio::time::timeout(
+                PATIENCE,
+                futures_util::future::join_all(keepers.into_iter().map(Keeping::end)),
+            )
+            .await;
         })
     }
 }
