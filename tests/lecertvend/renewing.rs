@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{RENEW, TEAM, ZONE, ZONES, assert_vended, place, put_aged, rig, team};
+use crate::concurrency::accounts;
 use crate::support::{Cloudflare, Token, Vault};
 
 #[test]
@@ -116,6 +117,16 @@ fn zones_with_a_secret_of_their_own_are_theirs() {
     assert!(vault.read(TEAM)["leKey"].is_null());
     let keys = vault.ask("GET", "secret/metadata/lecertvend/team/teamdomain.com/?list=true", None);
     assert_eq!(keys["data"]["keys"], json!(["a", "hydrant-state/", "lecertvend"]));
+    // Both in one run.
+    vault.write(TEAM, &team(&cloudflare));
+    let other = "secret/lecertvend/team/other.example/b";
+    put_aged(&rig, &test, other, &["b.other.example"], 80, 10);
+    put_aged(&rig, &test, &format!("{ZONE}/a"), &["a.teamdomain.com"], 80, 10);
+    test.lecertvend(RENEW).code(0).stderr("");
+    assert_vended(&rig, &test, other, &["b.other.example"]);
+    assert_vended(&rig, &test, &format!("{ZONE}/a"), &["a.teamdomain.com"]);
+    assert!(vault.read(TEAM)["leKey"].is_string());
+    assert_eq!(accounts(&rig), 2);
     // Nothing of it is taken for a certificate or a zone.
     let again = test.lecertvend(RENEW).code(0).stderr("");
     assert!(!again.stdout.contains("hydrant-state"), "{}", again.stdout);

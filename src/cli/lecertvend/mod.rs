@@ -115,9 +115,8 @@ or one folder above.
                    a folder above those of zones
   -secret SECRET   with -vend: what the certificate's secret is called, in the folder of the zone
   -names NAMES     with -vend: its names in the zone, with commas between them; . is the zone itself
-  -mindays DAYS    renew what is valid for fewer days than this; a certificate whose whole life is shorter than three times
-                   as long is renewed by the rule for all others. Without it: when the CA says so, else when a third of
-                   the lifetime is left
+  -mindays DAYS    renew what is valid for fewer days than this. A certificate whose whole life is shorter than three
+                   times as long is renewed as without it: when the CA says so, else when a third of its life is left
   -staging         use the CA's staging twin; what it issues never takes the place of other certificates
   -version         print the version
   -help            print this text
