@@ -18,13 +18,14 @@ class Rig:
     A fresh one for each client: Pebble walks over all that it has ever authorized at each order. It never refuses a good
     nonce here, so that requests can be counted."""
 
-    def __init__(self, place):
+    def __init__(self, place, *more):
         self.place = place
+        self.more = more
 
     def __enter__(self):
         self.place.mkdir(parents=True)
         self.holder = subprocess.Popen(
-            [UP, "--hold", "--dir", self.place / "rig", "--nonce-reject", "0"],
+            [UP, "--hold", "--dir", self.place / "rig", "--nonce-reject", "0", *self.more],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.facts = {}
         for line in self.holder.stdout:
@@ -46,6 +47,11 @@ class Rig:
     def requests(self):
         """How many requests the CA has had."""
         return len(REQUEST.findall(self.log()))
+
+    def vault_requests(self):
+        """How many requests Vault has had; the rig was started with --vault and --faults."""
+        with urllib.request.urlopen(f"{self.facts['RIG_VAULT_FAULTS']}/requests", timeout=10) as answer:
+            return len(json.load(answer))
 
     def log(self):
         return pathlib.Path(self.facts["RIG_PEBBLE_LOG"]).read_bytes()

@@ -15,9 +15,9 @@ FIRST = "host-0000.bench.example"
 A_MONTH = 30 * 24 * 3600
 
 
-def copies(hydrant, rig, count):
+def copies(hydrant, rig, count, place="stored"):
     """A directory with so many certificates as hydrant stores them, their renewal information fresh."""
-    base = hydrant.directory(rig, "stored", [FIRST])
+    base = hydrant.directory(rig, place, [FIRST])
     # The second run asks for renewal information.
     for _ in range(2):
         hydrant.run(rig, base, ["run"], {}, counted=False)

@@ -320,7 +320,7 @@ pub(crate) fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Enough of a body that is no problem document to recognise it, on one line.
-fn start_of(body: &[u8]) -> String {
+pub(crate) fn start_of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
     let words: Vec<_> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();

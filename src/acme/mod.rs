@@ -48,7 +48,7 @@ pub use challenge::{
 pub use client::Client;
 pub use directory::{Directory, Meta};
 pub use error::Error;
-pub(crate) use error::{innermost, is_untrusted};
+pub(crate) use error::{innermost, is_untrusted, start_of};
 pub use link::Link;
 pub(crate) use options::Scheme;
 pub use options::{ClientOptions, Family, Source};

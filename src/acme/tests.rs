@@ -1,5 +1,8 @@
 //! Tests of what the client does when the CA or the network does not behave, against a CA that says what it is told to.
 
+mod lost;
+mod nonce;
+
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -195,51 +198,6 @@ async fn place(account: &Account) -> Result<Order, Error> {
 }
 
 #[tokio::test]
-async fn a_refused_nonce_is_followed_by_the_one_the_refusal_brings() {
-    let ca = Ca::start(|_, before| match before {
-        0 => problem(400, "badNonce", &[("replay-nonce", "fresh-1")]),
-        1 => problem(403, "badNonce", &[("replay-nonce", "fresh-2")]),
-        _ => placed(),
-    })
-    .await;
-    place(&ca.account().await).await.unwrap();
-    let nonces: Vec<_> = ca.seen("/new-order").into_iter().map(|seen| seen.nonce).collect();
-    assert_eq!(nonces, ["pooled", "fresh-1", "fresh-2"]);
-}
-
-#[tokio::test]
-async fn a_ca_that_refuses_every_nonce_is_given_up() {
-    let ca = Ca::start(|_, _| problem(400, "badNonce", &[])).await;
-    let mut options = quick();
-    options.retry.nonce_tries = 7;
-    let client = ca.client_with(options).await.unwrap();
-    let key = PrivateKey::generate(KeyType::P256).unwrap();
-    let error = Account::find(&client, &key).await.unwrap_err();
-    assert_eq!(error.to_string(), "badNonce: the badNonce (HTTP 400)");
-    assert_eq!(ca.paths().len(), 7);
-}
-
-#[tokio::test]
-async fn refused_nonces_do_not_hide_the_problem_before_or_behind_them() {
-    let ca = Ca::start(|_, before| match before {
-        0 => problem(429, "rateLimited", &[("retry-after", "0")]),
-        _ => problem(400, "badNonce", &[]),
-    })
-    .await;
-    let error = place(&ca.account().await).await.unwrap_err();
-    assert_eq!(error.to_string(), "rateLimited: the rateLimited (HTTP 429)");
-
-    let ca = Ca::start(|_, before| match before {
-        0 => problem(400, "badNonce", &[]),
-        _ => problem(429, "rateLimited", &[("retry-after", "86400")]),
-    })
-    .await;
-    let error = place(&ca.account().await).await.unwrap_err();
-    assert!(error.is_rate_limited());
-    assert_eq!(error.retry_after(), Some(Duration::from_hours(24)));
-}
-
-#[tokio::test]
 async fn a_short_wait_is_waited_for() {
     let ca = Ca::start(|_, before| match before {
         0 => problem(429, "rateLimited", &[("retry-after", "1")]),
@@ -277,90 +235,6 @@ async fn an_overloaded_ca_holds_back_every_request_and_a_limit_on_a_name_no_othe
         read.unwrap();
         let held_back = ca.seen("/order")[0].at - ca.seen("/new-order")[0].at;
         assert_eq!(held_back >= Duration::from_millis(900), waits, "{status}: {held_back:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_order_whose_answer_is_lost_is_placed_again() {
-    let ca = Ca::start(|_, before| if before == 0 { Say::Reset } else { placed() }).await;
-    assert_eq!(place(&ca.account().await).await.unwrap().url, ca.url("/order"));
-}
-
-#[tokio::test]
-async fn a_lost_finalize_is_told_by_the_order() {
-    for first in [
-        || Say::Reset,
-        || Say::Nothing,
-        || problem(500, "serverInternal", &[]),
-        || problem(403, "orderNotReady", &[]),
-    ] {
-        let ca = Ca::start(move |path, _| match path {
-            "/finalize" => first(),
-            _ => answer(200, &[], &order("processing")),
-        })
-        .await;
-        let account = ca.account().await;
-        let order = account.finalize(&ca.order(OrderStatus::Ready), b"der").await.unwrap();
-        assert_eq!(order.status, OrderStatus::Processing);
-        assert_eq!(ca.paths(), ["/finalize", "/order"]);
-    }
-}
-
-#[tokio::test]
-async fn a_finalize_that_did_not_arrive_is_sent_again() {
-    let ca = Ca::start(|path, before| match (path, before) {
-        ("/finalize", 0) => Say::Reset,
-        ("/finalize", _) => answer(200, &[], &order("processing")),
-        _ => answer(200, &[], &order("ready")),
-    })
-    .await;
-    let account = ca.account().await;
-    account.finalize(&ca.order(OrderStatus::Ready), b"der").await.unwrap();
-    assert_eq!(ca.paths(), ["/finalize", "/order", "/finalize"]);
-}
-
-#[tokio::test]
-async fn a_revocation_whose_answer_is_lost_counts_as_done() {
-    let ca =
-        Ca::start(|_, before| if before == 0 { Say::Reset } else { problem(400, "alreadyRevoked", &[]) })
-            .await;
-    ca.account().await.revoke(b"der", None).await.unwrap();
-    let ca = Ca::start(|_, _| problem(400, "alreadyRevoked", &[])).await;
-    assert!(ca.account().await.revoke(b"der", Some(4)).await.unwrap_err().is_problem("alreadyRevoked"));
-    assert_eq!(ca.seen("/revoke")[0].payload, json!({"certificate": "ZGVy", "reason": 4}));
-}
-
-#[tokio::test]
-async fn a_rollover_whose_answer_is_lost_is_told_by_the_new_key() {
-    let new_key = PrivateKey::generate(KeyType::P384).unwrap();
-    let ca = Ca::start(|path, _| match path {
-        "/key-change" => Say::Reset,
-        _ => answer(200, &[("location", "http://CA/account")], &json!({"status": "valid"})),
-    })
-    .await;
-    let account = ca.account().await.rollover(&new_key).await.unwrap();
-    assert_eq!(account.thumbprint(), new_key.thumbprint());
-    assert_eq!(ca.paths(), ["/key-change", "/new-account"]);
-}
-
-#[tokio::test]
-async fn a_challenge_that_is_looked_at_already_counts_as_answered() {
-    let challenge =
-        |status: &str| json!({"type": "dns-01", "url": "CA/challenge", "status": status, "token": "t"});
-    for (status, is_answered) in
-        [("processing", true), ("valid", true), ("invalid", true), ("pending", false)]
-    {
-        let raw = challenge(status);
-        let ca = Ca::start(move |_, before| match before {
-            0 => problem(400, "malformed", &[]),
-            _ => answer(200, &[], &raw),
-        })
-        .await;
-        let account = ca.account().await;
-        let mut pending = challenge("pending");
-        pending["url"] = json!(ca.url("/challenge"));
-        let answered = account.answer(&Challenge::read(pending).unwrap()).await;
-        assert_eq!(answered.is_ok(), is_answered, "{status}");
     }
 }
 

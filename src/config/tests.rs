@@ -1,3 +1,6 @@
+mod example;
+mod staging;
+
 use std::ffi::OsString;
 
 use clap::Parser as _;
@@ -325,80 +328,6 @@ fn hooks_of_a_certificate_are_named_and_those_of_the_command_line_serve_all() {
 }
 
 #[test]
-fn staging_is_kept_apart_from_production() {
-    let staging = config(&["--staging", "run"], &[], "certs_dir: /tls\ncertificates: {'g.*': {ca: google}}");
-    assert!(staging.staging);
-    assert_eq!(staging.certs_dir, Path::new("/tls-staging"));
-    assert_eq!(staging.alpn_dir, Path::new("/etc/hydrant/alpn-certs-staging"));
-    assert_eq!(staging.state_dir, Path::new("/etc/hydrant/.hydrant-staging"));
-    assert_eq!(staging.accounts_dir, Path::new("/etc/hydrant/accounts"));
-    assert_eq!(staging.certificate(&name("a.example")).ca.name, "letsencrypt-staging");
-    assert_eq!(staging.certificate(&name("g.example")).ca.name, "google-test");
-
-    let by_ca = config(&["--ca", "letsencrypt-test", "run"], &[], "");
-    assert!(by_ca.staging);
-    assert_eq!(by_ca.certs_dir, Path::new("/etc/hydrant/certs-staging"));
-    assert_eq!(by_ca.certificate(&name("a.example")).ca.name, "letsencrypt-staging");
-
-    assert_eq!(
-        errors(&["run"], "certificates:\n  a.example:\n    ca: letsencrypt-staging\n"),
-        "\
-3:9 [letsencrypt-staging] error(staging-ca): `certificates.\"a.example\".ca`: `letsencrypt-staging` is a staging CA, \
-         and its certificates would be kept beside production's
-  help: to try a certificate out, use `--staging --only NAME`
-"
-    );
-}
-
-#[test]
-fn a_dry_run_never_reaches_a_production_ca() {
-    let yaml = "certificates: {'g.*': {ca: google}}";
-    let dry = config(&["run", "--dry-run"], &[("HYDRANT_CA", "buypass")], yaml);
-    assert!(dry.dry_run && !dry.staging);
-    assert_eq!(dry.certs_dir, Path::new("/etc/hydrant/certs"), "it reads what is stored");
-    assert_eq!(dry.certificate(&name("a.example")).ca.name, "buypass-test");
-    assert_eq!(dry.certificate(&name("g.example")).ca.name, "buypass-test", "the environment is for all");
-
-    let own = config(
-        &["run", "-n"],
-        &[("HYDRANT_STAGING_CA", "https://try.example/dir")],
-        "ca: https://ca.example/dir",
-    );
-    assert_eq!(own.certificate(&name("a.example")).ca.directory.as_str(), "https://try.example/dir");
-
-    assert_eq!(
-        errors(&["run", "--dry-run"], "ca: https://ca.example/dir\ncertificates: {a: {ca: zerossl}}"),
-        "\
-1:5 [https://ca.example/dir] error(no-staging-ca): a dry run needs a staging CA, and none is known for \
-         `https://ca.example/dir`
-  help: name it with `staging_ca` or HYDRANT_STAGING_CA
-2:24 [zerossl] error(no-staging-ca): a dry run needs a staging CA, and none is known for `zerossl`
-  help: name it with `staging_ca` or HYDRANT_STAGING_CA
-"
-    );
-}
-
-#[test]
-fn must_staple_is_taken_with_a_warning_where_it_cannot_work() {
-    let yaml = "must_staple: true\ncertificates:\n  b.example: {ca: zerossl, must_staple: true}\n";
-    let resolved = attempt(&["run"], &[], Some(yaml)).unwrap();
-    assert!(resolved.config.certificate(&name("a.example")).must_staple);
-    assert_eq!(
-        shown(&resolved.warnings),
-        "\
-1:14 [true] warning(must-staple): `must_staple`: Let's Encrypt no longer issues such certificates
-  help: leave it out, or use another CA
-"
-    );
-}
-
-#[test]
-fn a_ca_on_the_command_line_is_for_all() {
-    let config = config(&["--ca", "letsencrypt-staging", "run"], &[], "certificates: {'*': {ca: zerossl}}");
-    assert_eq!(config.certificate(&name("a.example")).ca.name, "letsencrypt-staging");
-}
-
-#[test]
 fn an_external_account_is_complete_or_refused() {
     let external =
         |variables: &[(&str, &str)], yaml: &str| config(&["run"], variables, yaml).account.external_account;
@@ -452,115 +381,6 @@ fn the_fingerprint_says_what_is_on_the_certificate() {
     assert_eq!(settings.fingerprint(), before);
     settings.profile = Some("shortlived".into());
     assert_ne!(settings.fingerprint(), before);
-}
-
-/// The example with the settings that are not set turned on.
-fn whole_example() -> String {
-    let setting = |text: &str| text.trim_start_matches("  ").starts_with(|c: char| c.is_ascii_lowercase());
-    let turned_on = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if setting(rest) && !rest.starts_with("   ") => format!("{rest}\n"),
-        _ => format!("{line}\n"),
-    };
-    EXAMPLE.lines().map(turned_on).collect()
-}
-
-#[test]
-fn the_example_is_sound_and_has_every_setting() {
-    assert_eq!(faults(EXAMPLE), "");
-    let config = config(&["run"], &[], EXAMPLE);
-    assert_eq!(config.hooks.len(), 3);
-    assert_eq!(config.certificate(&name("legacy.example.org")).hooks, ["vault", "reload-nginx.sh"]);
-    assert_eq!(config.certificate(&name("a.shop.example.org")).key_type, KeyType::P384);
-
-    let all = [
-        keys::<Settings>(),
-        keys::<Overrides>(),
-        keys::<HookTable>(),
-        keys::<ExternalAccount>(),
-        keys::<Vault>(),
-    ];
-    assert!(all.iter().all(|keys| !keys.is_empty()));
-    for key in all.into_iter().flatten() {
-        let line = |line: &str| line.trim_start_matches(['#', ' ', '-']).starts_with(&format!("{key}:"));
-        assert!(EXAMPLE.lines().any(line), "the example has no `{key}`");
-    }
-}
-
-#[test]
-fn the_example_is_sound_with_everything_turned_on() {
-    assert_eq!(faults(&whole_example()), "");
-}
-
-#[test]
-fn the_schema_accepts_the_example_and_knows_the_same_keys() {
-    let schema: Value = serde_json::from_str(&crate::commands::config::schema()).unwrap();
-    for text in [EXAMPLE, &whole_example()] {
-        let example: Value = serde_yaml::from_str(text).unwrap();
-        accepts(&schema, &schema, &example, "").unwrap();
-    }
-    let wrong = serde_json::json!({ "hooks": [{ "comand": "x" }] });
-    assert!(accepts(&schema, &schema, &wrong, "").is_err());
-
-    let properties = schema["properties"].as_object().unwrap();
-    assert_eq!(properties.keys().map(String::as_str).collect::<Vec<_>>(), keys::<Settings>());
-    for (key, property) in properties {
-        assert!(property["description"].is_string(), "{key} is not described");
-    }
-}
-
-/// As much of JSON Schema as ours uses.
-fn accepts(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
-    if let Some(reference) = schema["$ref"].as_str() {
-        accepts(root, root.pointer(&reference[1..]).unwrap(), value, path)?;
-    }
-    if let Some(all) = schema["allOf"].as_array() {
-        all.iter().try_for_each(|one| accepts(root, one, value, path))?;
-    }
-    if let Some(any) = schema["anyOf"].as_array() {
-        let results: Vec<_> = any.iter().map(|one| accepts(root, one, value, path)).collect();
-        if results.iter().all(Result::is_err) {
-            return Err(format!("{path}: {results:?}"));
-        }
-    }
-    if let Some(words) = schema["enum"].as_array()
-        && !words.contains(value)
-    {
-        return Err(format!("{path}: {value} is none of {words:?}"));
-    }
-    let kinds = match &schema["type"] {
-        Value::Null => vec![],
-        Value::String(kind) => vec![kind.as_str()],
-        kinds => kinds.as_array().unwrap().iter().map(|kind| kind.as_str().unwrap()).collect(),
-    };
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let counts = |known: &str| known == kind || known == "number" && kind == "integer";
-    if !kinds.is_empty() && !kinds.iter().any(|known| counts(known)) {
-        return Err(format!("{path}: {kind} is none of {kinds:?}"));
-    }
-    if let Value::Array(items) = value
-        && schema["items"].is_object()
-    {
-        items.iter().try_for_each(|item| accepts(root, &schema["items"], item, path))?;
-    }
-    if let Value::Object(entries) = value {
-        for (key, value) in entries {
-            let path = format!("{path}/{key}");
-            match (&schema["properties"][key], &schema["additionalProperties"]) {
-                (Value::Null, Value::Bool(false)) => return Err(format!("{path} is unknown")),
-                (Value::Null, others @ Value::Object(_)) => accepts(root, others, value, &path)?,
-                (Value::Null, _) => {}
-                (property, _) => accepts(root, property, value, &path)?,
-            }
-        }
-    }
-    Ok(())
 }
 
 proptest! {

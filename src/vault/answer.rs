@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Error;
 use super::connection::{Request, Verb};
-use crate::acme::{Setback, retry_after};
+use crate::acme::{Setback, retry_after, start_of};
 
 /// What came back.
 pub(super) struct Answer {
@@ -137,14 +137,6 @@ fn not_found(request: &Request<'_>, message: Option<String>, not_vault: Error) -
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(|line| line.trim().trim_start_matches("* ")).filter(|line| !line.is_empty());
     lines.filter(|line| !line.ends_with("occurred:")).collect::<Vec<_>>().join(", ")
-}
-
-/// Enough of a body to recognise it, on one line.
-fn start_of(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
-    let words: Vec<_> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    words.join(" ").chars().take(120).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::rig::Rig;
 use super::running::Running;
 
 /// Longer than anything a test waits for: what takes as long hangs.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// A directory of its own, and hydrant run in it, with an environment of which only `PATH` is the caller's.
 ///

@@ -4,6 +4,7 @@ mod client;
 mod faults;
 mod hook;
 mod login;
+mod numberly;
 mod pipeline;
 mod settings;
 

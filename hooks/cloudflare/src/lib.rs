@@ -31,9 +31,12 @@ pub mod zone;
 use std::error::Error;
 use std::process::ExitCode;
 
-use hydrant_hook_dns::{Wish, listing, outcome};
-use hydrant_hook_protocol::{Capabilities, Chaining, HookCall, Operation, Triple, record_names};
+use hydrant_hook_dns::Wish;
+use hydrant_hook_dns::serve::{Provider, answer};
+use hydrant_hook_dns::settings::environment;
+use hydrant_hook_protocol::{HookCall, Listed, Triple};
 
+use crate::error::Fault;
 use crate::settings::Settings;
 
 /// Answers one call.
@@ -41,38 +44,24 @@ use crate::settings::Settings;
 /// # Errors
 /// When the call is none, or what it is to be answered with cannot be written.
 pub fn run(call: HookCall) -> Result<ExitCode, Box<dyn Error>> {
-    match call {
-        HookCall::Probe => {
-            let operations =
-                [Operation::DeployChallenge, Operation::CleanChallenge, Operation::ListChallenges];
-            let mut capabilities =
-                Capabilities::for_operations(operations).with_challenges(Chaining::Batch).in_parallel();
-            capabilities.record_names = true;
-            capabilities.announce()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        HookCall::DeployChallenge(triples) => challenges(Wish::Present, &triples),
-        HookCall::CleanChallenge(triples) => challenges(Wish::Absent, &triples),
-        HookCall::ListChallenges(names) => values(&names),
-        _ => Ok(ExitCode::SUCCESS),
+    answer::<Settings>(call)
+}
+
+impl Provider for Settings {
+    type Fault = Fault;
+
+    const NAME: &'static str = "cloudflare";
+    const VISIBLE_ON_RETURN: bool = false;
+
+    fn from_env() -> Result<Self, Fault> {
+        Self::read(&environment())
     }
-}
 
-fn challenges(wish: Wish, triples: &[Triple]) -> Result<ExitCode, Box<dyn Error>> {
-    if let Some(other) = outcome::other_challenge() {
-        return Err(format!("it answers dns-01 and dns-account-01 challenges, not {other}").into());
+    async fn carry_out(&self, wish: Wish, triples: &[Triple], records: &[String]) -> Vec<Result<(), Fault>> {
+        batch::carry_out(self, wish, triples, records).await
     }
-    let records = record_names(triples)?;
-    let results = wait_for(async |settings| batch::carry_out(settings, wish, triples, &records).await)?;
-    Ok(outcome::report("cloudflare", triples, &results)?)
-}
 
-fn values(names: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    Ok(listing::tell(wait_for(async |settings| values::list(settings, names).await)?)?)
-}
-
-fn wait_for<T>(work: impl AsyncFnOnce(&Settings) -> T) -> Result<T, Box<dyn Error>> {
-    let settings = Settings::from_env().map_err(|fault| outcome::Fault::line(&fault))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(work(&settings)))
+    async fn list(&self, names: &[String]) -> Vec<Listed> {
+        values::list(self, names).await
+    }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hydrant_hook_dns::name::normalized;
-use hydrant_hook_dns::settings::{BadSetting, Variables, environment};
+use hydrant_hook_dns::settings::{BadSetting, Variables};
 use reqwest::Url;
 
 use crate::error::Fault;
@@ -46,14 +46,6 @@ const ZONE_IDS: [&str; 3] = ["CLOUDFLARE_ZONE_ID", "CF_ZONE_ID", "CF_Zone_ID"];
 const GLOBAL_KEYS: [&str; 3] = ["CLOUDFLARE_API_KEY", "CF_API_KEY", "CF_Key"];
 
 impl Settings {
-    /// Reads the environment of this process.
-    ///
-    /// # Errors
-    /// When there is no token, or a variable holds what it cannot hold.
-    pub fn from_env() -> Result<Self, Fault> {
-        Self::read(&environment())
-    }
-
     /// Reads variables. One that is empty is not set.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hydrant_hook_dns::name::normalized;
-use hydrant_hook_dns::settings::{BadSetting, Variables, environment};
+use hydrant_hook_dns::settings::{BadSetting, Variables};
 
 use crate::error::Fault;
 
@@ -47,14 +47,6 @@ pub struct NamedZone {
 const ZONES: &str = "HYDRANT_ROUTE53_ZONES";
 
 impl Settings {
-    /// Reads the environment of this process.
-    ///
-    /// # Errors
-    /// When a variable holds what it cannot hold.
-    pub fn from_env() -> Result<Self, Fault> {
-        Self::read(&environment())
-    }
-
     /// Reads variables. One that is empty is not set.
     ///
     /// # Errors
