@@ -105,8 +105,8 @@ Usage:
   {program} -vend -mount MOUNT -prefix PREFIX -secret SECRET -names NAMES [-mindays DAYS] [-staging]
   {program} -renew -mount MOUNT -prefix PREFIX [-mindays DAYS] [-staging]
 
-Issues certificates by dns-01 and keeps them in Vault. What it needs to know is in the secret `lecertvend` at the prefix,
-or one folder above.
+Issues certificates by dns-01 and keeps them in Vault. What it needs to know is in the secret `lecertvend` at the
+prefix, or one folder above.
 
   -vend            see to it that one certificate is there, has these names, and is valid for long enough
   -renew           renew what is due of everything below the prefix
@@ -126,11 +126,11 @@ The secret `lecertvend` has these fields:
   contact    the e-mail address of the account at the CA
   leKey      the account's private key, PEM; made when it is missing
   caURL      the CA, if it is not Let's Encrypt: a name that hydrant knows, or the URL of its directory
-  dnsHook    the program that answers challenges, if it is not hydrant-hook-cloudflare: a path, or a name such as route53;
-             fields named like AWS_ACCESS_KEY_ID are its environment
+  dnsHook    the program that answers challenges, if it is not hydrant-hook-cloudflare: a path, or a name such as
+             route53; fields named like AWS_ACCESS_KEY_ID are its environment
 
-Vault is reached as by its own client: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE and the others. Settings of
-hydrant are variables: HYDRANT_CA, HYDRANT_CA_ROOTS, HYDRANT_KEY_TYPE, HYDRANT_STATE_MOUNT and the others.
+Vault is reached as by its own client: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE and the others. Settings
+of hydrant are variables: HYDRANT_CA, HYDRANT_CA_ROOTS, HYDRANT_KEY_TYPE, HYDRANT_STATE_MOUNT and the others.
 
 Exit codes: 0, all is well; 1, it is not.";
 
