@@ -269,11 +269,16 @@ fn ci_examples() -> Vec<PathBuf> {
 
 /// The text of every test file, those of the rig left out.
 fn tests_source() -> String {
-    let directory = root().join("tests");
-    let directories = ["", "dehydrated", "commands"].map(|name| directory.join(name));
-    let files = directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
-    let paths = files.map(|file| file.unwrap().path());
-    paths.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap()).collect()
+    let (mut source, mut pending) = (String::new(), vec![root().join("tests")]);
+    while let Some(path) = pending.pop() {
+        // Neither what the rig was installed from nor what it keeps.
+        if path.is_dir() && !path.ends_with("rig") {
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            source += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    source
 }
 
 #[test]

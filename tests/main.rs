@@ -17,6 +17,7 @@ mod hook_examples;
 mod hook_faults;
 mod hook_test;
 mod house;
+mod lecertvend;
 mod progress;
 mod rig_itself;
 mod route53;

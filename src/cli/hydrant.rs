@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "the comments are help texts, shown as they are")]
 #![expect(clippy::struct_excessive_bools, reason = "flags are independent of each other")]
 
+mod export;
 mod subcommand;
 
 use std::path::PathBuf;
@@ -13,10 +14,11 @@ use crate::config::ca::Ca;
 use crate::config::duration::Humane;
 use crate::config::values::{ChallengeType, Contact, Count, Format, Listen, Proxy};
 use crate::key::KeyType;
+pub use export::{Export, ExportVaultPolicy};
 pub use subcommand::{
-    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Export, ExportVaultPolicy, Hook,
-    HookTest, Import, ImportDehydrated, Issue, Lint, Man, Plan, Reason, Revoke, Run, Selection, SignCsr,
-    Status,
+    Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import,
+    ImportDehydrated, Issue, Lint, Man, Place, Plan, Reason, Renew, Revoke, Run, Selection, SignCsr, Status,
+    Vend,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates
@@ -191,6 +193,20 @@ pub enum Command {
   hydrant issue example.org www.example.org
   hydrant issue '*.example.org' --alias star.example.org --challenge dns-01 --hook ./dns.sh")]
     Issue(Issue),
+    /// See to it that a certificate is in Vault, in lecertvend's layout
+    #[command(
+        after_help = "What it needs to know is in the secret `lecertvend` at the prefix, or one folder above; \
+`hydrant lecertvend -help` lists its fields.
+
+Example:
+  hydrant vend --prefix lecertvend/team/example.com --secret myapp --names myapp,www.myapp"
+    )]
+    Vend(Vend),
+    /// Renew what is due of the certificates in Vault, in lecertvend's layout
+    #[command(after_help = "Examples:
+  hydrant renew --prefix lecertvend/team
+  hydrant renew --prefix lecertvend/team/example.com --min-days 28")]
+    Renew(Renew),
     /// Have a certificate signing request signed, and print the chain
     #[command(after_help = "Examples:
   hydrant sign-csr request.pem > chain.pem
@@ -261,7 +277,7 @@ Exit codes:
   143  terminated (SIGTERM), after cleaning up
 
 In dehydrated's place: called as `dehydrated` (by a link), or as `hydrant dehydrated`, it takes dehydrated's command line, \
-its config and its hooks, and works on its files. `hydrant dehydrated --help` lists its commands.
+its config and its hooks, and works on its files. `hydrant dehydrated --help` lists its commands. Called as `lecertvend`, or as `hydrant lecertvend`, it takes lecertvend's.
 
 Examples:
   hydrant run --accept-terms --challenge dns-01 --hook ./dns.sh

@@ -2,3 +2,4 @@
 
 pub mod dehydrated;
 pub mod hydrant;
+pub mod lecertvend;

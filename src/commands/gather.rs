@@ -53,6 +53,16 @@ impl Gathered {
         }))
     }
 
+    /// The same with everything in the Vault that was logged in to already.
+    ///
+    /// # Errors
+    /// As [`Gathered::with_list`].
+    pub fn in_vault(config: Config, client: Client, reporter: Rc<Reporter>) -> Result<Self, Error> {
+        let mut gathered = Self::with_list(config, reporter)?;
+        gathered.place = Place::in_vault(&gathered.config, Ok(client), None);
+        Ok(gathered)
+    }
+
     /// The same where an empty list means that there is nothing to do. The list is used as far as it is good: where a
     /// failure ends the run, up to the first line with an error. The error is what ends it there, or what keeps it from
     /// being read at all.
@@ -197,7 +207,15 @@ impl Place {
             let below = || FileAccounts::new(config.accounts_dir.clone()).with_modes(modes);
             return Self::Files { store, accounts: beside_key.unwrap_or_else(below) };
         }
-        let shared = Rc::new(Shared::new(vault_options(config), config.vault.clone()));
+        Self::in_vault(config, vault_options(config).and_then(Client::new), beside_key)
+    }
+
+    fn in_vault(
+        config: &Config,
+        client: Result<Client, vault::Error>,
+        beside_key: Option<FileAccounts>,
+    ) -> Self {
+        let shared = Rc::new(Shared::new(client, config.vault.clone()));
         let certificates = config.certificates.clone();
         let store = VaultStore::new(Rc::clone(&shared), move |name| certificates.settings(name).owner);
         let accounts: Box<dyn Accounts> = match beside_key {
@@ -209,7 +227,7 @@ impl Place {
 }
 
 /// What the environment says about Vault, and what the configuration says where that is silent.
-fn vault_options(config: &Config) -> Result<Options, vault::Error> {
+pub(super) fn vault_options(config: &Config) -> Result<Options, vault::Error> {
     let variable = |name: &str| {
         let set = match &config.environment {
             None => std::env::var_os(name),

@@ -11,6 +11,7 @@ pub mod gather;
 pub mod hook;
 pub mod hook_test;
 pub mod import;
+pub mod lecertvend;
 pub mod lint;
 pub mod plan;
 pub mod revoke;
@@ -41,6 +42,9 @@ use gather::Gathered;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(door) = dehydrated::Door::of(&arguments) {
+        return door.enter();
+    }
+    if let Some(door) = lecertvend::Door::of(&arguments) {
         return door.enter();
     }
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -132,6 +136,8 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             gathered.only(&typed.names)?;
             status::status(&gathered).await
         }
+        Command::Vend(typed) => lecertvend::vend(typed, &shown, &reporter).await,
+        Command::Renew(typed) => lecertvend::renew(typed, &shown, &reporter).await,
         Command::SignCsr(command) => {
             let csr = read(&command.csr, Csr::from_pem)?;
             sign_csr::sign_csr(&Gathered::without_list(config, reporter), &csr).await
@@ -241,7 +247,12 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
     };
     // Its output is a file for somebody else.
     let only_documents = matches!(arguments.command, Command::SignCsr(_));
-    ReportOptions { format, verbosity, color, only_documents, words: Words::Hydrant }
+    let words = match arguments.command {
+        Command::Renew(_) => Words::Renew,
+        Command::Vend(_) => Words::Vend,
+        _ => Words::Hydrant,
+    };
+    ReportOptions { format, verbosity, color, only_documents, words }
 }
 
 /// What a file that was named on the command line holds; `-` is standard input.

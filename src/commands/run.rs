@@ -57,7 +57,10 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
     Ok(code)
 }
 
-async fn carry_out(gathered: &Gathered, options: RunOptions) -> Result<Summary, Error> {
+pub(in crate::commands) async fn carry_out(
+    gathered: &Gathered,
+    options: RunOptions,
+) -> Result<Summary, Error> {
     let config = &gathered.config;
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
     let reporter = &gathered.reporter;
@@ -150,6 +153,9 @@ pub(in crate::commands) fn find_these_hooks(
     }
     if config.withhold_secrets {
         withhold_secrets(config, &mut context);
+    }
+    for secret in hooks.iter().flat_map(|hook| hook.secret_env.values()) {
+        context.redaction.hide(secret.expose());
     }
     context.dry_run = config.dry_run;
     context.sequence = match config.hook_sequence {

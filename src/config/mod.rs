@@ -12,6 +12,7 @@ pub mod environment;
 pub mod file;
 pub mod flags;
 mod layer;
+pub mod lecertvend;
 mod nearest;
 mod node;
 pub mod pattern;
@@ -36,8 +37,8 @@ pub use ca::Ca;
 pub use certificate::{CertificateSettings, Certificates, Ocsp, Remarks};
 pub use pattern::Pattern;
 pub use propagation::Propagation;
-pub use resolve::{Resolved, load};
-pub use store::{StoreKind, VaultSettings};
+pub use resolve::{Resolved, load, load_if_named};
+pub use store::{SecretField, StoreKind, VaultSettings};
 pub use values::{ChallengeType, Format, IpVersion, MacAlgorithm, Proxy};
 
 use crate::hook::HookSettings;
@@ -274,9 +275,10 @@ impl Config {
     /// Where in Vault a certificate is kept, mount included, if it is Vault that keeps it.
     #[must_use]
     pub fn secret_of(&self, name: &CertName) -> Option<String> {
-        let VaultSettings { mount, prefix, .. } = &self.vault;
+        let VaultSettings { mount, prefix, elsewhere, .. } = &self.vault;
         let folder = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        (self.store == StoreKind::Vault).then(|| format!("{mount}/{folder}{name}"))
+        let path = elsewhere.get(name).cloned().unwrap_or_else(|| format!("{folder}{name}"));
+        (self.store == StoreKind::Vault).then(|| format!("{mount}/{path}"))
     }
 
     /// The settings of one certificate.

@@ -2,7 +2,7 @@
 
 mod certificates;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,11 +47,24 @@ pub enum Origin {
 ///
 /// All faults of all three, at least one of them an error.
 pub fn load(arguments: &Arguments) -> Result<Resolved, Vec<Diagnostic>> {
+    load_from(arguments, &USUAL_PLACES)
+}
+
+/// The same with a file only where `HYDRANT_CONFIG` or a flag names one.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_if_named(arguments: &Arguments) -> Result<Resolved, Vec<Diagnostic>> {
+    load_from(arguments, &[])
+}
+
+fn load_from(arguments: &Arguments, usual_places: &[&str]) -> Result<Resolved, Vec<Diagnostic>> {
     let environment = Environment::of_this_process();
     let current_dir = std::env::current_dir().map_err(|error| {
         vec![Diagnostic::error("config-file", None, format!("cannot tell the current directory: {error}"))]
     })?;
-    let text = read_file(&arguments.options, &environment).map_err(|fault| vec![fault])?;
+    let text = read_file(&arguments.options, &environment, usual_places).map_err(|fault| vec![fault])?;
     resolve(arguments, &environment, text, &current_dir)
 }
 
@@ -110,11 +123,15 @@ pub fn resolve(
 }
 
 /// The first of `--config`, `HYDRANT_CONFIG` and the usual places that there is.
-fn read_file(options: &Options, environment: &Environment) -> Result<Option<(PathBuf, String)>, Diagnostic> {
+fn read_file(
+    options: &Options,
+    environment: &Environment,
+    usual_places: &[&str],
+) -> Result<Option<(PathBuf, String)>, Diagnostic> {
     let named = options.config.clone().or_else(|| environment.value("config").map(PathBuf::from));
     let (places, must_exist) = match named {
         Some(path) => (vec![path], true),
-        None => (USUAL_PLACES.iter().map(PathBuf::from).collect(), false),
+        None => (usual_places.iter().map(PathBuf::from).collect(), false),
     };
     for path in places {
         // read_to_string's own message for bytes that are no text names neither the file nor the encoding.
@@ -300,6 +317,7 @@ fn hook_settings(hook: file::Hook) -> HookSettings {
         command: hook.command,
         operations: hook.operations.map(|list| list.0.into_iter().map(|operation| operation.0).collect()),
         env: hook.env.unwrap_or_default(),
+        secret_env: BTreeMap::new(),
         pass_env: hook.pass_env.map(|list| list.0).unwrap_or_default(),
         env_only: hook.env_only.map(|list| list.0),
         timeout: hook.timeout.map_or(HOOK_TIMEOUT, |timeout| timeout.0.get()),

@@ -1,5 +1,6 @@
 //! Where certificates, accounts and state are kept.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::certificate::replace;
 use super::duration::Humane;
 use super::file::Vault;
 use super::setting::Text;
+use crate::identifier::CertName;
 use crate::vault::Layout;
 
 /// What keeps certificates, accounts and state.
@@ -30,8 +32,15 @@ pub struct VaultSettings {
     pub state_mount: String,
     /// The folder in it; empty for the mount itself.
     pub state_prefix: String,
+    /// The secrets of certificates that are not called as the certificate is, by their whole path in the mount.
+    pub elsewhere: BTreeMap<CertName, String>,
     /// What a certificate's secret holds.
     pub layout: Layout,
+    /// The field with the key of the account, if that is not kept with the records.
+    pub account_key: Option<SecretField>,
+    /// Whether a policy under which former versions of records cannot be destroyed is a failure: keys of certificates
+    /// that were not in use yet are in them.
+    pub must_forget: bool,
     /// How long a certificate is in work without a sign of life.
     pub lease: Duration,
     /// `VAULT_ADDR`, where that is not set.
@@ -50,6 +59,17 @@ pub struct VaultSettings {
     pub role_id: Option<String>,
 }
 
+/// A field of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretField {
+    /// The KV mount.
+    pub mount: String,
+    /// The secret in it.
+    pub path: String,
+    /// The field.
+    pub field: String,
+}
+
 impl Default for VaultSettings {
     fn default() -> Self {
         Self {
@@ -57,7 +77,10 @@ impl Default for VaultSettings {
             prefix: "certificates".to_owned(),
             state_mount: "hydrant".to_owned(),
             state_prefix: "hydrant-state".to_owned(),
+            elsewhere: BTreeMap::new(),
             layout: Layout::default(),
+            account_key: None,
+            must_forget: true,
             lease: Duration::from_mins(1),
             address: None,
             namespace: None,

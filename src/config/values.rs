@@ -29,6 +29,12 @@ impl ChallengeType {
         Self("http-01".to_owned())
     }
 
+    /// Answered by a record in DNS.
+    #[must_use]
+    pub fn dns_01() -> Self {
+        Self("dns-01".to_owned())
+    }
+
     /// As the CA calls it.
     #[must_use]
     pub fn as_str(&self) -> &str {

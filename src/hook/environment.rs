@@ -33,8 +33,9 @@ pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<Os
         }
     };
     let caller = context.environment.iter().filter(|(name, _)| may_see(name)).cloned();
-    let own = context.exports.iter().chain(&settings.env);
-    caller.chain(own.map(|(name, value)| (name.into(), value.into()))).collect()
+    let own = context.exports.iter().chain(&settings.env).map(|(name, value)| (name, value.as_str()));
+    let secret = settings.secret_env.iter().map(|(name, value)| (name, value.expose()));
+    caller.chain(own.chain(secret).map(|(name, value)| (name.into(), value.into()))).collect()
 }
 
 /// The variables of the caller that this hook was not given although they are set.
@@ -119,6 +120,7 @@ mod tests {
             command: "dns".into(),
             operations: None,
             env: BTreeMap::new(),
+            secret_env: BTreeMap::new(),
             pass_env: Vec::new(),
             env_only: None,
             timeout: Duration::from_secs(1),

@@ -13,6 +13,7 @@ use super::lines::Stream;
 use super::redact::Redaction;
 use super::stop::Stop;
 use crate::identifier::{CertName, Identifier};
+use crate::key::Secret;
 
 /// One hook, as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct HookSettings {
     pub operations: Option<Vec<Operation>>,
     /// Variables for this hook alone.
     pub env: BTreeMap<String, String>,
+    /// The same with what must not be seen.
+    pub secret_env: BTreeMap<String, Secret>,
     /// Withheld variables that it is given all the same.
     pub pass_env: Vec<String>,
     /// When set, it sees of the caller's environment only these, those of `pass_env`, and a few that every program

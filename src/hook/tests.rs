@@ -62,6 +62,7 @@ impl Rig {
             command,
             operations: None,
             env: [("LOG".into(), log)].into(),
+            secret_env: BTreeMap::new(),
             pass_env: Vec::new(),
             env_only: None,
             timeout: Duration::from_mins(1),

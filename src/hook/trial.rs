@@ -52,6 +52,7 @@ impl Trials {
             command: command.to_owned(),
             operations: None,
             env: BTreeMap::new(),
+            secret_env: BTreeMap::new(),
             pass_env: Vec::new(),
             env_only: None,
             timeout,

@@ -11,6 +11,7 @@ mod event;
 mod progress;
 mod summary;
 mod transcript;
+mod vending;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -46,6 +47,10 @@ pub enum Words {
     Hydrant,
     /// dehydrated's, which people and their scripts know: a block of lines for each certificate.
     Dehydrated,
+    /// lecertvend's, for one certificate.
+    Vend,
+    /// lecertvend's, for all of a folder.
+    Renew,
 }
 
 /// What a [`Reporter`] needs to know.
@@ -75,7 +80,7 @@ impl Reporter {
     /// A reporter on the process's own stdout and stderr; on a terminal long work shows its progress.
     #[must_use]
     pub fn new(options: ReportOptions) -> Self {
-        let narrates = options.words == Words::Dehydrated;
+        let narrates = options.words != Words::Hydrant;
         let shows_progress =
             std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal && !narrates;
         let progress = Mutex::new(Progress::new(shows_progress));
@@ -128,9 +133,7 @@ impl Reporter {
                 text if self.options.only_documents => progress.print(&mut std::io::stderr().lock(), text),
                 text => progress.print(&mut std::io::stdout().lock(), text),
             }
-        } else if event.verbosity() <= verbosity
-            && let Some(text) = event.line()
-        {
+        } else if let Some(text) = self.line(event, verbosity) {
             if self.is_json() || self.options.only_documents || event.is_aside() {
                 progress.print(&mut std::io::stderr().lock(), &text);
             } else {
@@ -139,8 +142,22 @@ impl Reporter {
         }
     }
 
+    /// The line for an event, if it is asked for.
+    fn line(&self, event: &Event<'_>, verbosity: Verbosity) -> Option<String> {
+        let told = match self.options.words {
+            Words::Hydrant | Words::Dehydrated => None,
+            Words::Vend => vending::line(event, vending::Many::One),
+            Words::Renew => vending::line(event, vending::Many::All),
+        };
+        let ours = || event.line().filter(|_| event.verbosity() <= verbosity);
+        told.filter(|_| verbosity >= Verbosity::Normal).or_else(ours)
+    }
+
     /// Announces how many certificates there is work for.
     pub fn expect(&self, certificates: usize) {
+        if self.options.words == Words::Renew {
+            self.event(&Event::Notice(vending::BEGUN));
+        }
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).expect(certificates);
     }
 
@@ -191,7 +208,7 @@ impl Reporter {
     /// An error message as people expect it.
     fn in_words(&self, text: String) -> String {
         match self.options.words {
-            Words::Hydrant => text,
+            Words::Hydrant | Words::Vend | Words::Renew => text,
             Words::Dehydrated => match text.strip_prefix("error: ") {
                 Some(rest) => format!("ERROR: {rest}"),
                 None => text,

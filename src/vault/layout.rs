@@ -85,6 +85,12 @@ const PARTS: [(&str, Part); 8] = [
 ];
 
 impl Layout {
+    /// lecertvend's: the whole chain in `cert`, the key in `key`.
+    #[must_use]
+    pub fn lecertvend() -> Self {
+        Self(vec![("cert".to_owned(), Part::Fullchain), ("key".to_owned(), Part::FileKey)])
+    }
+
     /// What the secret is to hold, where it holds `stored` now. Fields that no layout has are left as they are. Those
     /// of another layout go: they would hold an older certificate and its key for ever.
     #[must_use]

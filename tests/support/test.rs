@@ -169,7 +169,25 @@ impl Test {
     /// The same, left running.
     #[track_caller]
     pub(crate) fn start_as_dehydrated(&self, arguments: &[&str]) -> Running {
-        let link = self.path("bin/dehydrated");
+        self.start_as("dehydrated", arguments)
+    }
+
+    /// Runs hydrant under the name of lecertvend, with the words of a command line.
+    #[track_caller]
+    pub(crate) fn lecertvend(&self, line: &str) -> Output {
+        self.start_lecertvend(line).wait()
+    }
+
+    /// The same, left running.
+    #[track_caller]
+    pub(crate) fn start_lecertvend(&self, line: &str) -> Running {
+        self.start_as("lecertvend", &line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Starts hydrant under another name, by a link in the test's directory.
+    #[track_caller]
+    fn start_as(&self, name: &str, arguments: &[&str]) -> Running {
+        let link = self.path("bin").join(name);
         fs::create_dir_all(link.parent().unwrap()).unwrap();
         if !link.exists() {
             std::os::unix::fs::symlink(hydrant(), &link).unwrap();

@@ -154,6 +154,7 @@ pub(super) fn hook(name: &str, command: PathBuf, chain: bool) -> HookSettings {
         command,
         operations: None,
         env: BTreeMap::new(),
+        secret_env: BTreeMap::new(),
         pass_env: Vec::new(),
         env_only: None,
         timeout: UNLIMITED,

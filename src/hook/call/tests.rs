@@ -20,6 +20,7 @@ fn order(terminal: bool, sequence: Sequence, stopped: bool, call: &HookCall) -> 
         command: scripts.write("hook", "#!/bin/sh\n"),
         operations: None,
         env: BTreeMap::new(),
+        secret_env: BTreeMap::new(),
         pass_env: Vec::new(),
         env_only: None,
         timeout: Duration::from_mins(1),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Shared, document, joined};
-use crate::key::Secret;
+use crate::config::SecretField;
+use crate::key::{PrivateKey, Secret};
 use crate::store::{Accounts, Pending, StoreError, StoredAccount};
-use crate::vault::{Data, Error};
+use crate::vault::{Data, Error, Kv};
 
 /// Accounts in Vault.
 pub struct VaultAccounts(Rc<Shared>);
@@ -41,28 +42,41 @@ impl VaultAccounts {
         Self(shared)
     }
 
-    fn path(&self, ca: &str) -> String {
-        joined(&self.0.settings.state_prefix, &document::key(document::ACCOUNT, ca))
+    /// Where the account is. An account with a key from elsewhere belongs to that key alone.
+    fn path(&self, ca: &str, key: Option<&Secret>) -> String {
+        let about = match key {
+            None => ca.to_owned(),
+            Some(pem) => {
+                let key = PrivateKey::from_pem(pem.expose());
+                format!("{ca} {}", key.map(|key| key.thumbprint()).unwrap_or_default())
+            }
+        };
+        joined(&self.0.settings.state_prefix, &document::key(document::ACCOUNT, &about))
     }
 
-    async fn read(&self, ca: &str) -> Result<(Account, u64), StoreError> {
-        let found = self.0.state().await?.find(&self.path(ca)).await?;
+    async fn read(&self, ca: &str) -> Result<Read, StoreError> {
+        let key = match &self.0.settings.account_key {
+            Some(place) => self.key_at(place).await?.0,
+            None => None,
+        };
+        let path = self.path(ca, key.as_ref());
+        let found = self.0.state().await?.find(&path).await?;
         let cas = found.cas();
-        let account = match found.version() {
+        let mut account = match found.version() {
             Some(version) => version.data.to()?,
             None => Account { ca: ca.to_owned(), ..Account::default() },
         };
-        Ok((account, cas))
+        account.key = key.or(account.key);
+        Ok(Read { account, path, cas })
     }
 
     /// Changes the account, however many others do so at the same time. `change` gives what its caller wants to know of
     /// the account it was called with last.
     async fn change<T>(&self, ca: &str, change: impl Fn(&mut Account) -> T) -> Result<T, StoreError> {
         let kv = self.0.state().await?;
-        let path = self.path(ca);
         let mut tries = 0;
         loop {
-            let (before, cas) = self.read(ca).await?;
+            let Read { account: before, path, cas } = self.read(ca).await?;
             let mut account = before.clone();
             let outcome = change(&mut account);
             if account == before && cas != 0 {
@@ -70,40 +84,101 @@ impl VaultAccounts {
             }
             if cas == 0 {
                 // A key that was given up is to be in no version of before.
-                kv.set_max_versions(&path, 1).await?;
+                self.0.keep_one_version(&path).await?;
+            }
+            if self.0.settings.account_key.is_some() {
+                account.key = None;
             }
             match kv.write(&path, &Data::of(&account)?, cas).await {
                 Ok(_) => return Ok(outcome),
                 Err(Error::Conflict { .. }) if tries < MOST_CONFLICTS => tries += 1,
                 Err(error) => return Err(error.into()),
             }
-            tokio::time::sleep(Duration::from_millis(10 << tries.min(6))).await;
+            pause(tries).await;
         }
     }
+
+    /// The mount with the account's key.
+    async fn mount_of(&self, place: &SecretField) -> Result<Kv, Error> {
+        self.0.mount(&place.mount).await
+    }
+
+    /// The key in a field, the secret around it, and its version.
+    async fn key_at(&self, place: &SecretField) -> Result<(Option<Secret>, Data, u64), StoreError> {
+        let version = self.mount_of(place).await?.read(&place.path).await?;
+        let key = version.data.text(&place.field).filter(|text| !text.trim().is_empty()).map(Secret::new);
+        Ok((key, version.data, version.number))
+    }
+
+    /// Puts a key into a field, and leaves the others; with `unless_there` the one that is there stays, and is given.
+    async fn put_key(
+        &self,
+        place: &SecretField,
+        key: &Secret,
+        unless_there: bool,
+    ) -> Result<Secret, StoreError> {
+        let kv = self.mount_of(place).await?;
+        let mut tries = 0;
+        loop {
+            let (there, mut data, number) = self.key_at(place).await?;
+            if let Some(there) = there.filter(|there| unless_there || there == key) {
+                return Ok(there);
+            }
+            data.set(&place.field, key.expose());
+            match kv.write(&place.path, &data, number).await {
+                Ok(_) => return Ok(key.clone()),
+                Err(Error::Conflict { .. }) if tries < MOST_CONFLICTS => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+            pause(tries).await;
+        }
+    }
+}
+
+/// An account as it was found.
+struct Read {
+    account: Account,
+    path: String,
+    /// What a write replaces.
+    cas: u64,
 }
 
 /// How often an account is changed anew because somebody else was quicker.
 const MOST_CONFLICTS: u32 = 30;
 
+async fn pause(tries: u32) {
+    tokio::time::sleep(Duration::from_millis(10 << tries.min(6))).await;
+}
+
 impl Accounts for VaultAccounts {
     fn place(&self, ca: &str) -> String {
-        format!("{}/{}", self.0.settings.state_mount, self.path(ca))
+        match &self.0.settings.account_key {
+            Some(place) => format!("{}/{}", place.mount, place.path),
+            None => format!("{}/{}", self.0.settings.state_mount, self.path(ca, None)),
+        }
     }
 
     fn load<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<Option<StoredAccount>, StoreError>> {
         Box::pin(async move {
-            let (account, _) = self.read(ca).await?;
+            let account = self.read(ca).await?.account;
             let Account { key, next_key: next_key_pem, url, registration, deactivated, .. } = account;
             Ok(key.map(|key_pem| StoredAccount { key_pem, next_key_pem, url, registration, deactivated }))
         })
     }
 
     fn is_deactivated<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<bool, StoreError>> {
-        Box::pin(async move { Ok(self.read(ca).await?.0.deactivated) })
+        Box::pin(async move { Ok(self.read(ca).await?.account.deactivated) })
     }
 
     fn adopt_key<'a>(&'a self, ca: &'a str, key: &'a Secret) -> Pending<'a, Result<Secret, StoreError>> {
-        Box::pin(self.change(ca, |account| account.key.get_or_insert_with(|| key.clone()).clone()))
+        Box::pin(async move {
+            match &self.0.settings.account_key {
+                Some(place) => self.put_key(place, key, true).await,
+                None => {
+                    self.change(ca, |account| account.key.get_or_insert_with(|| key.clone()).clone()).await
+                }
+            }
+        })
     }
 
     fn save_url<'a>(&'a self, ca: &'a str, url: &'a str) -> Pending<'a, Result<(), StoreError>> {
@@ -132,10 +207,17 @@ impl Accounts for VaultAccounts {
     }
 
     fn finish_rollover<'a>(&'a self, ca: &'a str, next: &'a Secret) -> Pending<'a, Result<(), StoreError>> {
-        Box::pin(self.change(ca, |account| {
-            account.key = Some(next.clone());
-            account.next_key = None;
-        }))
+        Box::pin(async move {
+            if let Some(place) = &self.0.settings.account_key {
+                // What is known of the account is read anew by its new key.
+                return self.put_key(place, next, false).await.map(drop);
+            }
+            self.change(ca, |account| {
+                account.key = Some(next.clone());
+                account.next_key = None;
+            })
+            .await
+        })
     }
 
     fn abandon_rollover<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<(), StoreError>> {

@@ -1,11 +1,13 @@
 //! Whoever keeps a lease: one task, through which all writes of the record go, so that renewals and saves never meet.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::Shared;
 use super::document::{Document, FoundDocument, Mark};
 use crate::identifier::CertName;
 use crate::store::files::lease::this_process;
@@ -23,6 +25,31 @@ pub(super) enum Taken {
 /// What a lease is held by: as long as it is there, the keeper renews.
 pub(super) struct Hand(mpsc::Sender<Write>);
 
+/// A keeper from outside.
+pub(super) struct Keeping {
+    name: CertName,
+    task: JoinHandle<()>,
+    hand: mpsc::WeakSender<Write>,
+}
+
+impl Keeping {
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Whether it is giving back a lease of this certificate, which nobody here holds any more.
+    pub(super) fn gives_back(&self, name: &CertName) -> bool {
+        self.name == *name && self.hand.upgrade().is_none()
+    }
+
+    /// Waits for its end.
+    pub(super) async fn end(self) {
+        // It panicked, or the runtime is gone: over it is in any case.
+        let _ = self.task.await;
+    }
+}
+
 /// A document to be written, and who waits for that.
 struct Write {
     document: Document,
@@ -33,10 +60,10 @@ struct Write {
 
 /// A lease that is held.
 pub(super) struct Keeper {
+    shared: Rc<Shared>,
     kv: Kv,
     path: String,
     name: CertName,
-    life: Duration,
     mark: Mark,
     /// What is in Vault as far as we know.
     document: Document,
@@ -61,34 +88,37 @@ impl Keeper {
     /// Takes the lease and keeps it, in a task that ends when it has given it back. Who does not wait for the answer
     /// leaves no lease behind either.
     pub(super) fn start(
+        shared: Rc<Shared>,
         kv: Kv,
         path: String,
         name: CertName,
-        life: Duration,
-    ) -> (JoinHandle<()>, Pending<'static, Result<Taken, StoreError>>) {
+    ) -> (Keeping, Pending<'static, Result<Taken, StoreError>>) {
         let (answer, wait) = oneshot::channel();
         let ended = StoreError::LeaseLost { name: name.as_str().to_owned() };
+        let (hand, orders) = mpsc::channel(1);
+        let (weak, kept) = (hand.downgrade(), name.clone());
         let task = tokio::task::spawn_local(async move {
-            let keeper = match Self::take(kv, path, name, life).await {
+            let keeper = match Self::take(shared, kv, path, name).await {
                 Ok(Ok(keeper)) => keeper,
                 Ok(Err(holder)) => return drop(answer.send(Ok(Taken::HeldBy(holder)))),
                 Err(error) => return drop(answer.send(Err(error))),
             };
-            let (hand, orders) = mpsc::channel(1);
             let document = Box::new(keeper.document.clone());
             drop(answer.send(Ok(Taken::Ours { document, hand: Hand(hand) })));
             keeper.keep(orders).await;
         });
-        (task, Box::pin(async move { wait.await.unwrap_or(Err(ended)) }))
+        let keeping = Keeping { name: kept, task, hand: weak };
+        (keeping, Box::pin(async move { wait.await.unwrap_or(Err(ended)) }))
     }
 
     /// Takes the lease, unless another has it: that one's name.
     async fn take(
+        shared: Rc<Shared>,
         kv: Kv,
         path: String,
         name: CertName,
-        life: Duration,
     ) -> Result<Result<Self, String>, StoreError> {
+        let life = shared.settings.lease;
         let mark = Mark { id: random(), holder: this_process(), seconds: life.as_secs(), beat: 0 };
         for tries in 0.. {
             let found = Document::read(kv.find(&path).await?, kv.mount(), &path)?;
@@ -99,7 +129,7 @@ impl Keeper {
             if cas == 0 {
                 // Else keys of certificates to come would be in versions of before. Only where no more are asked for by
                 // the mount itself; where they are, they are destroyed.
-                kv.set_max_versions(&path, 1).await?;
+                shared.keep_one_version(&path).await?;
                 document = Document::of(&name);
             }
             name.as_str().clone_into(&mut document.name);
@@ -107,7 +137,7 @@ impl Keeper {
             match kv.write(&path, &document.to_data()?, cas).await {
                 Ok(cas) => {
                     let renewed = Instant::now();
-                    return Ok(Ok(Self { kv, path, name, life, mark, document, cas, renewed }));
+                    return Ok(Ok(Self { shared, kv, path, name, mark, document, cas, renewed }));
                 }
                 // Another was quicker: it has the lease now, or a node was behind.
                 Err(Error::Conflict { .. }) if tries < MOST_CONFLICTS => pause(tries).await,
@@ -120,7 +150,7 @@ impl Keeper {
     /// Writes what it is told to, and renews the lease meanwhile; gives it back when nobody is left to tell it.
     async fn keep(mut self, mut orders: mpsc::Receiver<Write>) {
         loop {
-            let due = self.renewed + self.life / 3;
+            let due = self.renewed + self.shared.settings.lease / 3;
             tokio::select! {
                 biased;
                 order = orders.recv() => {
@@ -169,8 +199,16 @@ impl Keeper {
         Err(StoreError::LeaseLost { name: self.name.as_str().to_owned() })
     }
 
-    /// Destroys what versions of before may hold. Where only one is kept there are none.
+    /// Destroys what versions of before may hold, as far as that is allowed.
     async fn forget_former(&self) -> Result<(), StoreError> {
+        match self.destroy_former().await {
+            Err(Error::Denied { .. }) if !self.shared.settings.must_forget => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Where only one version is kept there are none of before.
+    async fn destroy_former(&self) -> Result<(), Error> {
         let metadata = self.kv.metadata(&self.path).await?;
         let former =
             metadata.versions.iter().filter(|(number, state)| **number < self.cas && !state.destroyed);

@@ -34,16 +34,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{LeaseOutcome, LoadResult, Loaded, Paths, Pending, Store, StoreError};
 use crate::config::VaultSettings;
 use crate::identifier::CertName;
-use crate::vault::{Client, Error, Kv, Options};
+use crate::vault::{Client, Error, Kv};
 pub use accounts::VaultAccounts;
 use document::{Document, Secret};
-use keeper::{Keeper, Taken};
+use keeper::{Keeper, Keeping, Taken};
 use lease::VaultLease;
 pub use needs::Need;
 use scratch::Scratch;
@@ -55,7 +54,7 @@ pub struct VaultStore {
     owner: Owner,
     scratch: Rc<Scratch>,
     /// Leases that are held, or being given back.
-    keepers: RefCell<Vec<JoinHandle<()>>>,
+    keepers: RefCell<Vec<Keeping>>,
 }
 
 type Owner = Box<dyn Fn(&CertName) -> Option<String>>;
@@ -70,10 +69,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Sends nothing yet. What is wrong with the options is said when something is to be sent.
+    /// Sends nothing yet. What is wrong with the way there is said when something is to be sent.
     #[must_use]
-    pub fn new(options: Result<Options, Error>, settings: VaultSettings) -> Self {
-        let client = options.and_then(Client::new);
+    pub fn new(client: Result<Client, Error>, settings: VaultSettings) -> Self {
         Self { client, settings, certificates: OnceCell::new(), state: OnceCell::new() }
     }
 
@@ -93,7 +91,16 @@ impl Shared {
 
     /// Where a certificate is.
     fn path(&self, name: &CertName) -> String {
-        joined(&self.settings.prefix, name.as_str())
+        let settings = &self.settings;
+        settings.elsewhere.get(name).cloned().unwrap_or_else(|| joined(&settings.prefix, name.as_str()))
+    }
+
+    /// Has only the latest version of a secret of ours kept, as far as that is allowed.
+    async fn keep_one_version(&self, path: &str) -> Result<(), Error> {
+        match self.state().await?.set_max_versions(path, 1).await {
+            Err(Error::Denied { .. }) if !self.settings.must_forget => Ok(()),
+            done => done,
+        }
     }
 
     /// Where a certificate's record is.
@@ -138,11 +145,19 @@ impl VaultStore {
         let shared = &self.shared;
         let state = shared.state().await?;
         let record_path = shared.record_path(name.as_str());
+        // Else our own last lease would be taken for that of another run.
+        let ending = {
+            let mut keepers = self.keepers.borrow_mut();
+            keepers.iter().position(|keeper| keeper.gives_back(name)).map(|index| keepers.swap_remove(index))
+        };
+        if let Some(ending) = ending {
+            ending.end().await;
+        }
         let (keeping, taken) =
-            Keeper::start(state.clone(), record_path.clone(), name.clone(), shared.settings.lease);
+            Keeper::start(Rc::clone(shared), state.clone(), record_path.clone(), name.clone());
         {
             let mut keepers = self.keepers.borrow_mut();
-            keepers.retain(|keeper| !keeper.is_finished());
+            keepers.retain(|keeper| !keeper.is_over());
             keepers.push(keeping);
         }
         let (document, hand) = match taken.await? {
@@ -251,7 +266,11 @@ impl Store for VaultStore {
         const PATIENCE: Duration = Duration::from_secs(15);
         let keepers = std::mem::take(&mut *self.keepers.borrow_mut());
         Box::pin(async move {
-            let _ = tokio::time::timeout(PATIENCE, futures_util::future::join_all(keepers)).await;
+            let _ = tokio::time::timeout(
+                PATIENCE,
+                futures_util::future::join_all(keepers.into_iter().map(Keeping::end)),
+            )
+            .await;
         })
     }
 }
