@@ -3,7 +3,7 @@
     route53_writer.py ZONE NAME
 
 As every client that shares a name should, it deletes exactly what it read and creates the new set in one change, and
-begins again where somebody else was quicker. It ends when its standard input does, and prints its last value."""
+begins again where somebody else was quicker. It prints each value once it is there, and ends when its standard input does."""
 
 import os
 import random
@@ -34,7 +34,7 @@ def main():
             time.sleep(random.uniform(0.01, 0.05))
             continue
         own, number = new, number + 1
-    print(own)
+        print(own, flush=True)
 
 
 def read(client, zone, name):
