@@ -11,7 +11,7 @@ use crate::support::{Route53, Test};
 
 const NAME: &str = "_acme-challenge.example.com";
 const WRITERS: usize = 8;
-/// `HYDRANT_RACE_SECONDS` says for how long; what is proved does not depend on it.
+/// `RIG_RACE_SECONDS` says for how long; what is proved does not depend on it.
 const SECONDS: u64 = 10;
 
 #[test]
@@ -20,7 +20,7 @@ fn of_eight_writers_and_a_foreign_one_that_moves_exactly_the_foreign_values_rema
     let route53 = Route53::new(&rig);
     let zone = &route53.zones(&["example.com"])[0];
     route53.set(zone, NAME, "TXT", &["\"still\""]);
-    let seconds = std::env::var("HYDRANT_RACE_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
+    let seconds = std::env::var("RIG_RACE_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut foreign = Command::new(&rig.environment()["RIG_PYTHON"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/route53_writer.py"))
