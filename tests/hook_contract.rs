@@ -98,14 +98,16 @@ fn a_silent_hook_gets_dehydrateds_calls_for_each_certificate_in_order() {
         assert_eq!(calls_of_run(&test, "record"), ["probe", "startup_hook", "exit_hook"]);
         assert_eq!(calls_for(&test, "record", "one.example"), UNCHANGED);
     }
-    test.forget("record");
-    test.hydrant(&["run", "--force", "--only", "one.example"]).code(0);
-    assert_eq!(calls_of_run(&test, "record"), ["probe", "startup_hook", "exit_hook"]);
-    assert_eq!(
-        calls_for(&test, "record", "one.example"),
-        ONE_NAME,
-        "a renewal is called as a first issue is"
-    );
+    // One time in a hundred Pebble takes a former authorization, whatever it is told; hardly three times in a row.
+    let renew = |_| {
+        test.forget("record");
+        test.hydrant(&["run", "--force", "--only", "one.example"]).code(0);
+        assert_eq!(calls_of_run(&test, "record"), ["probe", "startup_hook", "exit_hook"]);
+        calls_for(&test, "record", "one.example")
+    };
+    let asked = |calls: &Vec<String>| calls.iter().any(|call| call.starts_with("deploy_challenge"));
+    let renewal = (0..3).map(renew).find(asked).expect("the CA asks for a challenge");
+    assert_eq!(renewal, ONE_NAME, "a renewal is called as a first issue is");
 }
 
 #[test]
