@@ -90,6 +90,16 @@ impl<'r> Vault<'r> {
         }
     }
 
+    /// The `vault.inc` of somebody with this role.
+    pub(crate) fn inc(&self, role: &AppRole) -> String {
+        let AppRole { role_id, secret_id } = role;
+        let address = &self.rig.environment()["RIG_VAULT"];
+        format!(
+            "VAULT_ROLE_ID={role_id}\nVAULT_SECRET_ID={secret_id}\nVAULT_ADDRESS={address}\n\
+             VAULT_SECRET_BASE=kv-certificates/data\n"
+        )
+    }
+
     /// A token that gives, once, what `path` answers.
     #[track_caller]
     pub(crate) fn wrapped(&self, path: &str) -> String {

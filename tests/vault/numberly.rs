@@ -40,17 +40,11 @@ fn the_pipeline_proves_names_at_route_53_and_stores_everything_in_vault() {
         rig.ca(),
         rig.environment()["HYDRANT_CA_ROOTS"],
     );
-    let inc = format!(
-        "VAULT_ROLE_ID={}\nVAULT_SECRET_ID={}\nVAULT_ADDRESS={}\nVAULT_SECRET_BASE=kv-certificates/data\n",
-        role.role_id,
-        role.secret_id,
-        rig.environment()["RIG_VAULT"],
-    );
     let test = Test::new().route53(&route53).env("NO_PROXY", "*");
     let inc_path = test.path("etc/dehydrated/vault.inc");
     let test = test
         .write("etc/dehydrated/config", config)
-        .write("etc/dehydrated/vault.inc", inc)
+        .write("etc/dehydrated/vault.inc", vault.inc(&role))
         .write("etc/dehydrated/domains.txt", "example.com *.example.com\nwww.example.com api.example.com\n")
         .env("HYDRANT_VAULT_INC", inc_path);
     let [first, second] = passes(&test);

@@ -72,16 +72,13 @@ fn the_real_dehydrated_issues_and_delivers_in_one_pass() {
             rig.ca(),
             rig.environment()["HYDRANT_CA_ROOTS"],
         );
-        let inc = format!(
-            "VAULT_ROLE_ID={}\nVAULT_SECRET_ID={}\nVAULT_ADDRESS={}\nVAULT_SECRET_BASE=kv-certificates/data\n",
-            role.role_id,
-            role.secret_id,
-            rig.environment()["RIG_VAULT"],
-        );
         let both = format!("{DNS_HOOK} \"$@\" && exec {} \"$@\"", vault_hook().display());
         let test = Test::new().rig(&rig).without_env("VAULT_").domains(LIST).write("config", config);
         let inc_path = test.path("vault.inc");
-        let test = test.write("vault.inc", inc).env("HYDRANT_VAULT_INC", inc_path).hook_script("both", &both);
+        let test = test
+            .write("vault.inc", vault.inc(&role))
+            .env("HYDRANT_VAULT_INC", inc_path)
+            .hook_script("both", &both);
         let config = test.path("config").display().to_string();
         test.program(dehydrated(), &["--config", &config, "--register", "--accept-terms"]).code(0);
         test.program(dehydrated(), &["--config", &config, "--cron"])
