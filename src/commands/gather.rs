@@ -1,20 +1,25 @@
 //! What most commands start from: the configuration, the list, the store.
 
+mod ways;
+
 use std::path::Path;
 use std::rc::Rc;
 
 use crate::config::{Config, DomainsSource, OnFailure, Pattern, StoreKind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::domains::{self, Domains, Entry};
-use crate::error::Error;
+use crate::error::{Error, ExitCode};
 use crate::identifier::CertName;
 use crate::report::words::List;
 use crate::report::{Reporter, diagnostics};
+use crate::runner::Signals;
 use crate::store::atomic::Modes;
 use crate::store::files::{FileAccounts, FileStore};
 use crate::store::vault::{Shared, VaultAccounts, VaultStore};
 use crate::store::{Accounts, Store};
-use crate::vault::{self, Client, Options};
+use crate::vault::{self, Client};
+pub use ways::Ways;
+pub(super) use ways::{variable, vault_options};
 
 /// A command's material.
 pub struct Gathered {
@@ -25,13 +30,56 @@ pub struct Gathered {
     place: Place,
     domains: Domains,
     whole: bool,
+    /// To Vault.
+    ways: Ways,
 }
 
 impl Gathered {
     /// Only configuration and store, for commands that read no list.
     #[must_use]
     pub fn without_list(config: Config, reporter: Rc<Reporter>) -> Self {
-        Self { place: Place::of(&config), config, reporter, domains: Domains::default(), whole: false }
+        let place = Place::of(&config);
+        let ways = Ways::new(place.client());
+        Self { place, config, reporter, domains: Domains::default(), whole: false, ways }
+    }
+
+    /// Does what is to be done with it, and then gives back what logins got. `work` sees to signals itself.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn finish(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<ExitCode, Error>,
+    ) -> Result<ExitCode, Error> {
+        let ended = Box::pin(work(&self)).await;
+        self.leave().await;
+        ended
+    }
+
+    /// The same for what may be left at any point when a signal comes.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn finish_or_stop(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<ExitCode, Error>,
+    ) -> Result<ExitCode, Error> {
+        let (signals, stop) = Signals::watch().map_err(Error::failed)?;
+        let ended = stop.unless_stopped(Box::pin(work(&self))).await;
+        self.leave().await;
+        ended.unwrap_or_else(|| Ok(signals.exit_code().unwrap_or(ExitCode::Interrupted)))
+    }
+
+    /// Gives back leases and tokens. What cannot be given back in a short time ends by itself.
+    pub async fn leave(&self) {
+        self.store().settle().await;
+        self.ways.leave().await;
+    }
+
+    /// Ways to Vault beside that of the store.
+    #[must_use]
+    pub fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// The same with the list read, whose faults are printed.
@@ -53,13 +101,14 @@ impl Gathered {
         }))
     }
 
-    /// The same with everything in the Vault that was logged in to already.
+    /// The same with everything in the Vault that was logged in to already, and is left by who did that.
     ///
     /// # Errors
     /// As [`Gathered::with_list`].
     pub fn in_vault(config: Config, client: Client, reporter: Rc<Reporter>) -> Result<Self, Error> {
         let mut gathered = Self::with_list(config, reporter)?;
         gathered.place = Place::in_vault(&gathered.config, Ok(client), None);
+        gathered.ways = Ways::default();
         Ok(gathered)
     }
 
@@ -118,10 +167,7 @@ impl Gathered {
     /// The store's way to Vault, where it is one.
     #[must_use]
     pub fn vault(&self) -> Option<Result<Client, vault::Error>> {
-        match &self.place {
-            Place::Files { .. } => None,
-            Place::Vault { store, .. } => Some(store.client()),
-        }
+        self.place.client()
     }
 
     /// Store and accounts, where they are files.
@@ -210,6 +256,14 @@ impl Place {
         Self::in_vault(config, vault_options(config).and_then(Client::new), beside_key)
     }
 
+    /// The way to Vault.
+    fn client(&self) -> Option<Result<Client, vault::Error>> {
+        match self {
+            Self::Files { .. } => None,
+            Self::Vault { store, .. } => Some(store.client()),
+        }
+    }
+
     fn in_vault(
         config: &Config,
         client: Result<Client, vault::Error>,
@@ -224,21 +278,6 @@ impl Place {
         };
         Self::Vault { store, accounts }
     }
-}
-
-/// What the environment says about Vault, and what the configuration says where that is silent.
-pub(super) fn vault_options(config: &Config) -> Result<Options, vault::Error> {
-    let variable = |name: &str| {
-        let set = match &config.environment {
-            None => std::env::var_os(name),
-            Some(variables) => {
-                variables.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
-            }
-        };
-        let text = set.and_then(|value| value.into_string().ok()).filter(|text| !text.trim().is_empty());
-        text.or_else(|| config.vault.variable(name))
-    };
-    Options::read(variable)
 }
 
 /// Names on the command line that the list does not have.

@@ -106,17 +106,19 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&typed.selection.only)?;
             let options = run::RunOptions { force: typed.force, strict: typed.strict, deliver_only: false };
-            run::run(&gathered, options).await
+            gathered.finish(async |gathered| run::run(gathered, options).await).await
         }
         Command::Deliver(deliver) => {
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&deliver.selection.only)?;
-            run::run(&gathered, run::RunOptions { deliver_only: true, ..Default::default() }).await
+            let options = run::RunOptions { deliver_only: true, ..Default::default() };
+            gathered.finish(async |gathered| run::run(gathered, options).await).await
         }
         Command::Issue(issue) => {
             config.domains = DomainsSource::Arguments { names: issue.names, alias: issue.alias };
             let gathered = Gathered::with_list(config, reporter)?;
-            run::run(&gathered, run::RunOptions { force: issue.force, ..Default::default() }).await
+            let options = run::RunOptions { force: issue.force, ..Default::default() };
+            gathered.finish(async |gathered| run::run(gathered, options).await).await
         }
         Command::Plan(typed) => {
             let typed::Plan { detailed_exitcode, with_hooks, selection } = typed;
@@ -124,29 +126,33 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             config.dry_run |= with_hooks;
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&selection.only)?;
-            plan::plan(&gathered, plan::PlanOptions { detailed_exitcode, with_hooks }).await
+            let options = plan::PlanOptions { detailed_exitcode, with_hooks };
+            let work = async |gathered: &Gathered| plan::plan(gathered, options).await;
+            if with_hooks { gathered.finish(work).await } else { gathered.finish_or_stop(work).await }
         }
         Command::Lint(typed) => {
             let gathered = Gathered::to_lint(config, reporter)?;
             let options = lint::LintOptions { deny_warnings: typed.deny_warnings, online: typed.online };
-            lint::lint(&gathered, options).await
+            gathered.finish_or_stop(async |gathered| lint::lint(gathered, options).await).await
         }
         Command::Status(typed) => {
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&typed.names)?;
-            status::status(&gathered).await
+            gathered.finish_or_stop(async |gathered| status::status(gathered).await).await
         }
         Command::Vend(typed) => lecertvend::vend(typed, &shown, &reporter).await,
         Command::Renew(typed) => lecertvend::renew(typed, &shown, &reporter).await,
         Command::SignCsr(command) => {
             let csr = read(&command.csr, Csr::from_pem)?;
-            sign_csr::sign_csr(&Gathered::without_list(config, reporter), &csr).await
+            let gathered = Gathered::without_list(config, reporter);
+            gathered.finish(async |gathered| sign_csr::sign_csr(gathered, &csr).await).await
         }
         Command::Revoke(command) => {
             let key = command.key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
             let reason = command.reason.map(typed::Reason::code);
             let options = revoke::RevokeOptions { what: command.certificate, reason, key };
-            revoke::revoke(&Gathered::without_list(config, reporter), &options).await
+            let gathered = Gathered::without_list(config, reporter);
+            gathered.finish_or_stop(async |gathered| revoke::revoke(gathered, &options).await).await
         }
         Command::Account(command) => {
             let action = match command {
@@ -159,10 +165,12 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
                 }
                 typed::Account::Deactivate => AccountAction::Deactivate,
             };
-            account::account(&Gathered::without_list(config, reporter), action).await
+            let gathered = Gathered::without_list(config, reporter);
+            gathered.finish_or_stop(async |gathered| account::account(gathered, action).await).await
         }
         Command::Cleanup(command) => {
-            cleanup::run(&Gathered::without_list(config, reporter), command.delete).await
+            let gathered = Gathered::without_list(config, reporter);
+            gathered.finish_or_stop(async |gathered| cleanup::run(gathered, command.delete).await).await
         }
         Command::Hook(typed::Hook::Test(typed)) => {
             let options = hook::HookOptions {
@@ -198,7 +206,7 @@ async fn dispatch_dns(
             config.dry_run |= typed.dry_run;
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&typed.selection.only)?;
-            dns::gc(&gathered, typed.older_than).await
+            gathered.finish(async |gathered| dns::gc(gathered, typed.older_than).await).await
         }
         typed::Dns::Persist(typed) => {
             let gathered = if typed.names.is_empty() {
@@ -211,7 +219,7 @@ async fn dispatch_dns(
                 check: typed.check,
                 names: typed.names,
             };
-            dns::persist(&gathered, &options).await
+            gathered.finish_or_stop(async |gathered| dns::persist(gathered, &options).await).await
         }
     }
 }

@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 use serde_json::Value;
 
-use super::gather::Gathered;
+use super::gather::{Gathered, variable};
 use crate::config::tenants::Tenants;
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, ErrorKind};
@@ -18,7 +18,7 @@ use crate::report::diagnostics;
 use crate::runner::store_error;
 use crate::store::StoreError;
 use crate::tenant::{Claims, Rules, Tenancy};
-use crate::vault::{self, Client, Options};
+use crate::vault::{self, Client};
 
 /// The file, which counts before everything else.
 const FILE: &str = "/etc/hydrant/tenants.yml";
@@ -53,7 +53,7 @@ async fn binding(gathered: &Gathered) -> Result<Option<Rules>, Error> {
             return Err(Error::config(BadPlace::NoPath { place }));
         };
         let said = |error| at(&place, error);
-        let client = trusted(gathered).map_err(said)?;
+        let client = gathered.ways().trusted(&gathered.config).map_err(said)?;
         return match in_secret(&client, mount, path, said).await? {
             Some(text) => parsed(gathered, &place, &text).map(Some),
             None => Err(Error::config(BadPlace::Absent { place })),
@@ -149,25 +149,9 @@ async fn claims(gathered: &Gathered) -> Result<Claims, Error> {
     if named.is_none() {
         return Ok(Claims::new());
     }
-    let client = trusted(gathered).map_err(|error| at("auth/token/lookup-self", error))?;
+    let client =
+        gathered.ways().trusted(&gathered.config).map_err(|error| at("auth/token/lookup-self", error))?;
     client.claims().await.map_err(|error| at("auth/token/lookup-self", error))
-}
-
-/// A way to Vault of which `hydrant.yml` says nothing. The store's own where that is one: a wrapped secret id can be used
-/// only once.
-fn trusted(gathered: &Gathered) -> Result<Client, vault::Error> {
-    let settings = &gathered.config.vault;
-    let is_open = |name: &str| variable(name).is_none() && variable(&name.replace("VAULT", "BAO")).is_none();
-    let ways = ["VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CACERT"];
-    let is_led = ways.iter().any(|name| settings.variable(name).is_some() && is_open(name));
-    match gathered.vault() {
-        Some(client) if !is_led => client,
-        _ => Client::new(Options::from_env()?),
-    }
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// What Vault did not do for us.

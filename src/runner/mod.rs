@@ -160,8 +160,14 @@ impl Runner<'_> {
         let mut index = 0;
         for part in entries.chunks(LOOKED_AT_ONCE) {
             let names: Vec<CertName> = part.iter().map(|entry| entry.name.clone()).collect();
-            let loaded = self.store.load_all(&names).await.map_err(store_error)?;
-            for (entry, loaded) in part.iter().zip(loaded) {
+            let Some(loaded) = self.stop.unless_stopped(self.store.load_all(&names)).await else {
+                for entry in part {
+                    reports.insert(index, Certificate::new(self, entry).skipped());
+                    index += 1;
+                }
+                continue;
+            };
+            for (entry, loaded) in part.iter().zip(loaded.map_err(store_error)?) {
                 let certificate = Certificate::new(self, entry);
                 match certificate.at_a_glance(&loaded) {
                     Some(report) => drop(reports.insert(index, report)),

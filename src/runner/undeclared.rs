@@ -12,8 +12,13 @@ use crate::identifier::CertName;
 /// The records cannot be listed, or a hook fails at the probe.
 pub(super) async fn clean(runner: &Runner<'_>, entries: &[Entry]) -> Result<Vec<String>, Error> {
     let declared: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let names = runner.store.recorded(&declared).await.map_err(store_error)?;
-    let loaded = runner.store.load_all(&names).await.map_err(store_error)?;
+    let reading = async {
+        let names = runner.store.recorded(&declared).await?;
+        let loaded = runner.store.load_all(&names).await?;
+        Ok((names, loaded))
+    };
+    let Some(read) = runner.stop.unless_stopped(reading).await else { return Ok(Vec::new()) };
+    let (names, loaded) = read.map_err(store_error)?;
     let mut problems = Vec::new();
     for (name, loaded) in names.iter().zip(loaded) {
         // What a record that cannot be read has to say concerns nobody any more.

@@ -1,11 +1,14 @@
 //! Vault itself: what is asked apart from secrets.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::answer::Answer;
 use super::connection::{Connection, Request, Verb};
@@ -20,6 +23,8 @@ struct Inner {
     connection: Rc<Connection>,
     session: Session,
     address: String,
+    /// Mounts that were asked about, each once.
+    mounts: RefCell<BTreeMap<String, Rc<OnceCell<()>>>>,
 }
 
 /// What a token is.
@@ -59,8 +64,8 @@ impl Client {
     /// [`Error::Setting`] and [`Error::NoClient`].
     pub fn new(options: Options) -> Result<Self, Error> {
         let connection = Rc::new(Connection::new(&options)?);
-        let address = options.address.to_string();
-        Ok(Self(Rc::new(Inner { connection, session: Session::new(options.auth), address })))
+        let (session, address) = (Session::new(options.auth), options.address.to_string());
+        Ok(Self(Rc::new(Inner { connection, session, address, mounts: RefCell::default() })))
     }
 
     /// The address it was made for.
@@ -70,11 +75,18 @@ impl Client {
     }
 
     /// A mount of the KV engine, once it is known to keep versions: version 1 takes writes of version 2 without a
-    /// word, and stores them under another name.
+    /// word, and stores them under another name. Vault is asked once for each.
     ///
     /// # Errors
     /// [`Error::NoMount`], [`Error::NotVersion2`]; what can go wrong with any request.
     pub async fn kv(&self, mount: &str) -> Result<Kv, Error> {
+        let mount = super::path::checked(mount.trim_matches('/'))?;
+        let checked = Rc::clone(self.0.mounts.borrow_mut().entry(mount.to_owned()).or_default());
+        checked.get_or_try_init(|| self.check(mount)).await?;
+        Ok(Kv::new(self.clone(), mount.to_owned()))
+    }
+
+    async fn check(&self, mount: &str) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Document {
             data: Mount,
@@ -85,7 +97,6 @@ impl Client {
             kind: String,
             options: Option<BTreeMap<String, String>>,
         }
-        let mount = super::path::checked(mount.trim_matches('/'))?;
         let path = format!("sys/internal/ui/mounts/{mount}");
         let mut request = Request::new(Verb::Get, &path);
         request.mount = Some(mount);
@@ -96,7 +107,7 @@ impl Client {
         let Mount { kind, options } = answer.json::<Document>(&path)?.data;
         let version = options.unwrap_or_default().remove("version");
         let engine = match (kind.as_str(), version.as_deref()) {
-            ("kv", Some("2")) => return Ok(Kv::new(self.clone(), mount.to_owned())),
+            ("kv", Some("2")) => return Ok(()),
             ("kv" | "generic", version) => format!("version {} of kv", version.unwrap_or("1")),
             (kind, _) => format!("of type {kind}"),
         };
@@ -201,12 +212,10 @@ impl Client {
         self.0.connection.send(&request).await?.json(path)
     }
 
-    /// Gives back the token that a login got. Does nothing with one that was given.
-    ///
-    /// # Errors
-    /// What can go wrong with any request.
-    pub async fn log_out(&self) -> Result<(), Error> {
-        self.0.session.end(&self.0.connection).await
+    /// Gives back the tokens that logins got, as far as that can be done in a few seconds: what is left of them ends by
+    /// itself. Does nothing with a token that was given.
+    pub async fn log_out(&self) {
+        let _ = tokio::time::timeout(FAREWELL, self.0.session.end(&self.0.connection)).await;
     }
 
     /// Sends a request with the token; where that is dead, with another.
@@ -229,6 +238,9 @@ impl Client {
         }
     }
 }
+
+/// So long Vault may take to take tokens back.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Makes every state of a node that can answer a success.
 const HEALTHY: [(&str, &str); 3] = [("standbyok", "true"), ("sealedcode", "200"), ("uninitcode", "200")];

@@ -24,6 +24,8 @@ pub(super) struct Session(Rc<State>);
 struct State {
     auth: Auth,
     held: RefCell<Option<Rc<Held>>>,
+    /// What was held before, got by logins and not over yet.
+    former: RefCell<Vec<Rc<Held>>>,
     /// A login or renewal that everybody waits for.
     under_way: RefCell<Option<Shared<Getting>>>,
     /// What a wrapping token gave, which it gives only once.
@@ -37,6 +39,8 @@ pub(super) struct Held {
     pub(super) token: Secret,
     /// When it is to be renewed or looked into; `None`: never.
     due: Cell<Option<Instant>>,
+    /// When it is over, as far as that is known.
+    end: Cell<Option<Instant>>,
     /// How long it lived when it was new.
     lease: Cell<Duration>,
     is_renewable: Cell<bool>,
@@ -50,6 +54,7 @@ impl Session {
         Self(Rc::new(State {
             auth,
             held: RefCell::default(),
+            former: RefCell::default(),
             under_way: RefCell::default(),
             unwrapped: RefCell::default(),
         }))
@@ -105,13 +110,20 @@ impl Session {
         }
     }
 
-    /// Gives back what a login got.
-    pub(super) async fn end(&self, connection: &Connection) -> Result<(), Error> {
-        let held = self.0.held.borrow_mut().take_if(|held| held.is_by_login);
-        let Some(held) = held else { return Ok(()) };
-        let mut request = Request::new(Verb::Post, "auth/token/revoke-self").without_answer();
-        request.token = Some(held.token.clone());
-        connection.send(&request).await.map(drop)
+    /// Gives back what logins got, also one that is under way.
+    pub(super) async fn end(&self, connection: &Connection) {
+        let under_way = self.0.under_way.borrow_mut().take();
+        if let Some(getting) = under_way {
+            let _ = getting.await;
+        }
+        self.0.retire();
+        let former = std::mem::take(&mut *self.0.former.borrow_mut());
+        let revocations = former.iter().filter(|held| !held.is_over()).map(|held| async {
+            let mut request = Request::new(Verb::Post, "auth/token/revoke-self").without_answer();
+            request.token = Some(held.token.clone());
+            let _ = connection.send(&request).await;
+        });
+        futures_util::future::join_all(revocations).await;
     }
 }
 
@@ -131,8 +143,16 @@ impl State {
             return Ok(old);
         }
         let held = Rc::new(self.log_in(&connection).await?);
+        self.retire();
         *self.held.borrow_mut() = Some(Rc::clone(&held));
         Ok(held)
+    }
+
+    /// Holds no token any more. Requests that are under way may still use it: it is given back at the end.
+    fn retire(&self) {
+        let mut former = self.former.borrow_mut();
+        former.retain(|held| !held.is_over());
+        former.extend(self.held.borrow_mut().take_if(|held| held.is_by_login));
     }
 
     fn can_log_in(&self) -> bool {
@@ -182,6 +202,7 @@ impl Held {
         Self {
             token,
             due: Cell::new(Some(Instant::now() + SHORT_USE)),
+            end: Cell::new(None),
             lease: Cell::new(Duration::ZERO),
             is_renewable: Cell::new(false),
             is_known: Cell::new(false),
@@ -195,17 +216,19 @@ impl Held {
         held
     }
 
+    fn is_over(&self) -> bool {
+        self.end.get().is_some_and(|end| end <= Instant::now())
+    }
+
     /// Notes how long it lives from now on.
     fn lives(&self, left: Duration, is_renewable: bool) {
         let now = Instant::now();
         self.is_known.set(true);
         self.is_renewable.set(is_renewable);
         self.lease.set(self.lease.get().max(left));
-        if left.is_zero() {
-            self.due.set(None);
-        } else {
-            self.due.set(Some(now + left * 2 / 3));
-        }
+        let lives = !left.is_zero();
+        self.due.set(lives.then(|| now + left * 2 / 3));
+        self.end.set(lives.then(|| now + left));
     }
 
     /// Sees to it that the token can be used for a while. False: another one is needed.

@@ -2,24 +2,18 @@
 
 use serde_json::json;
 
-use super::{STORE, assert_good_fields, assert_stored, place, rig, rig_with_faults};
+use super::{assert_good_fields, assert_stored, place, place_with, rig, rig_with_faults};
 use crate::crash::{Before, HOOK, OPERATIONS};
 use crate::support::{Rig, Test, Vault};
 
 /// One certificate to get, in a store that nobody has used yet. Its folder holds something else as well.
 fn killable(rig: &Rig, store: &str) -> Test {
     Vault::new(rig).write(&format!("hydrant/{store}-state/certificate-of-another"), &json!({ "x": "y" }));
-    let hooks = format!("hooks:\n  - {{name: hook, command: ./hook, operations: [{OPERATIONS}]}}\n");
-    Test::new()
-        .own_hook(HOOK, OPERATIONS)
-        .config(&format!("{STORE}{hooks}"))
-        .in_vault(rig)
-        .domains("a.example\n")
+    place_with(rig, HOOK, OPERATIONS, "a.example\n")
         .env("RIG_HOOK_CAPABILITIES", r#"{"hydrant":1,"challenges":"batch","parallel":true}"#)
         .env("HYDRANT_VAULT_PREFIX", store)
         .env("HYDRANT_VAULT_STATE_PREFIX", format!("{store}-state"))
         .write("store", store)
-        .args(["run"])
 }
 
 /// What the store of such a place holds.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{STATE, assert_stored, rig_with_faults};
+use super::{STATE, assert_stored, place_with, rig_with_faults};
 use crate::support::{Rig, Test, Vault};
 
 const NAMES: [&str; 4] = ["a.example", "b.example", "c.example", "d.example"];
@@ -18,15 +18,22 @@ fn faulty(rig: &Rig) -> Test {
         esac
     "#;
     let operations = "deploy_challenge, clean_challenge, deploy_cert";
-    let hooks = format!("hooks:\n  - {{command: ./hook, operations: [{operations}]}}\n");
-    Test::new()
-        .own_hook(hook, operations)
-        .config(&format!("{}{hooks}", super::STORE))
-        .in_vault(rig)
-        .domains(&format!("{}\n", NAMES.join("\n")))
-        .env("HYDRANT_VAULT_LEASE", "1s")
-        .args(["run", "--ignore-backoff"])
-        .deadline(Duration::from_mins(2))
+    place_with(
+        rig,
+        hook,
+        operations,
+        &format!(
+            "{}
+",
+            NAMES.join(
+                "
+"
+            )
+        ),
+    )
+    .env("HYDRANT_VAULT_LEASE", "1s")
+    .args(["run", "--ignore-backoff"])
+    .deadline(Duration::from_mins(2))
 }
 
 /// Runs until one says that all is well. Only then everything is delivered; and there is one certificate a name.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{STATE, STORE, assert_good_fields, assert_nothing_on_disk, assert_stored, place, rig};
-use crate::support::{Test, Vault};
+use super::{STATE, assert_good_fields, assert_nothing_on_disk, assert_stored, place, place_with, rig};
+use crate::support::Vault;
 
 const FILTER: &str = "0000-00-00 00:00:00Z";
 
@@ -96,13 +96,13 @@ fn hooks_get_files_in_memory_that_are_gone_with_the_run() {
         [ -z "$VAULT_TOKEN" ]
     "#;
     let operations = "deploy_challenge, clean_challenge, sync_cert, deploy_cert, unchanged_cert";
-    let hooks = format!("hooks:\n  - {{command: ./hook, operations: [{operations}]}}\n");
-    let test = Test::new()
-        .own_hook(hook, operations)
-        .config(&format!("{STORE}{hooks}"))
-        .in_vault(&rig)
-        .domains("a.example\n")
-        .args(["run"]);
+    let test = place_with(
+        &rig,
+        hook,
+        operations,
+        "a.example
+",
+    );
     test.run().code(0).stderr("");
     test.run().code(0).stdout("1 certificate: 1 unchanged\n").stderr("");
     let memory = if Path::new("/dev/shm").is_dir() { "tmpfs" } else { "" };
@@ -125,13 +125,13 @@ fn a_delivery_that_failed_is_made_by_deliver_from_vault() {
         esac
     "#;
     let operations = "deploy_challenge, clean_challenge, deploy_cert";
-    let hooks = format!("hooks:\n  - {{command: ./hook, operations: [{operations}]}}\n");
-    let test = Test::new()
-        .own_hook(hook, operations)
-        .config(&format!("{STORE}{hooks}"))
-        .in_vault(&rig)
-        .domains("a.example\n")
-        .args(["run"]);
+    let test = place_with(
+        &rig,
+        hook,
+        operations,
+        "a.example
+",
+    );
     test.run().code(1);
     test.put("open", "");
     test.hydrant(&["deliver"]).code(0).stdout_contains("1 certificate: 1 delivered\n").stderr("");
@@ -252,15 +252,8 @@ fn what_a_killed_run_showed_to_hooks_is_removed_by_the_next() {
         esac
     "#;
     let operations = "deploy_challenge, clean_challenge, deploy_cert";
-    let hooks = format!("hooks:\n  - {{command: ./hook, operations: [{operations}]}}\n");
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
-    let test = Test::new()
-        .own_hook(hook, operations)
-        .config(&format!("{STORE}{hooks}"))
-        .in_vault(&rig)
-        .env("XDG_RUNTIME_DIR", memory.path())
-        .domains("a.example\n")
-        .args(["run"]);
+    let test = place_with(&rig, hook, operations, "a.example\n").env("XDG_RUNTIME_DIR", memory.path());
     assert!(test.run().was_killed());
     assert_eq!(fs::read_dir(memory.path()).unwrap().count(), 1);
     test.put("open", "");

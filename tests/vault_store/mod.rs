@@ -4,7 +4,9 @@ mod concurrency;
 mod crash;
 mod faults;
 mod issuing;
+mod requests;
 mod settings;
+mod tokens;
 
 use std::fs;
 
@@ -37,10 +39,15 @@ impl Test {
 
 /// A place for runs with the rig's own hook, for these lines.
 fn place(rig: &Rig, domains: &str) -> Test {
-    let hook = "hooks:\n  - {command: ./hook, operations: [deploy_challenge, clean_challenge]}\n";
+    place_with(rig, r#"exec "$RIG_HOOK" "$@""#, "deploy_challenge, clean_challenge", domains)
+}
+
+/// The same with a hook of the test's own for these operations.
+fn place_with(rig: &Rig, hook: &str, operations: &str, domains: &str) -> Test {
+    let hooks = format!("hooks:\n  - {{command: ./hook, operations: [{operations}]}}\n");
     Test::new()
-        .own_hook(r#"exec "$RIG_HOOK" "$@""#, "deploy_challenge, clean_challenge")
-        .config(&format!("{STORE}{hook}"))
+        .own_hook(hook, operations)
+        .config(&format!("{STORE}{hooks}"))
         .in_vault(rig)
         .domains(domains)
         .args(["run"])

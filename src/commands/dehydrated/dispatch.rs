@@ -21,22 +21,29 @@ pub(super) async fn dispatch(installation: Installation, reporter: Rc<Reporter>)
     let (config, command) = (installation.config.clone(), installation.command.clone());
     let parameters = installation.parameters.clone();
     let without_list = |config| Gathered::without_list(config, Rc::clone(&reporter));
+    let about_account = async |command| {
+        without_list(config.clone()).finish(async |gathered| account(gathered, command).await).await
+    };
     match command {
         Command::Cron => {
             let (mut gathered, list_error) = Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
             settle_certificates(&mut installation, &mut gathered)?;
             let cache = &installation.chain_cache;
             create_directory(cache).map_err(Error::failed)?;
-            cron::cron(&gathered, list_error, parameters.force).await
+            gathered.finish(async |gathered| cron::cron(gathered, list_error, parameters.force).await).await
         }
         Command::SignCsr(path) => {
-            Box::pin(sign_csr::sign(&without_list(config), &path, parameters.full_chain)).await
+            let full_chain = parameters.full_chain;
+            let work = async |gathered: &Gathered| sign_csr::sign(gathered, &path, full_chain).await;
+            without_list(config).finish(work).await
         }
-        Command::Revoke(path) => revoke::revoke(&without_list(config), &path).await,
-        Command::Account => account(&without_list(config), AccountCommand::Update).await,
-        Command::Deactivate => account(&without_list(config), AccountCommand::Deactivate).await,
-        Command::DisplayTerms => account(&without_list(config), AccountCommand::DisplayTerms).await,
-        Command::Register => account(&without_list(config), AccountCommand::Register).await,
+        Command::Revoke(path) => {
+            without_list(config).finish(async |gathered| revoke::revoke(gathered, &path).await).await
+        }
+        Command::Account => about_account(AccountCommand::Update).await,
+        Command::Deactivate => about_account(AccountCommand::Deactivate).await,
+        Command::DisplayTerms => about_account(AccountCommand::DisplayTerms).await,
+        Command::Register => about_account(AccountCommand::Register).await,
         Command::Cleanup if !parameters.cleanup_delete => {
             cleanup::cleanup(&without_list(config), AutoCleanup::Archive, "").await
         }

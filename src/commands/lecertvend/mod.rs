@@ -19,7 +19,7 @@ use crate::config::lecertvend::{self as settled, Basis};
 use crate::config::{Format, Resolved, load_if_named};
 use crate::error::{Error, ErrorKind, ExitCode};
 use crate::report::{Event, ReportOptions, Reporter, Summary, Verbosity, Words, diagnostics};
-use crate::runner::store_error;
+use crate::runner::{Signals, store_error};
 use crate::store::StoreError;
 use crate::vault::{self, Client};
 use survey::{Found, Survey};
@@ -134,13 +134,43 @@ async fn work(
         reporter.aside(&diagnostics::render(&resolved.warnings, reporter.color()));
     }
     let client = vault_options(&resolved.config).and_then(Client::new).map_err(vault_error)?;
+    let (signals, stop) = Signals::watch().map_err(Error::failed)?;
+    let ended = match stop.unless_stopped(look(&client, arguments, reporter)).await {
+        Some(Ok(looked)) => Box::pin(bring(&client, looked, arguments, resolved, reporter)).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(signals.exit_code().unwrap_or(ExitCode::Interrupted)),
+    };
+    client.log_out().await;
+    ended
+}
+
+/// What was found below a prefix, and what could not be looked at.
+struct Looked {
+    found: Vec<Found>,
+    problems: Vec<String>,
+}
+
+/// Looks at what there is of what was asked for.
+async fn look(client: &Client, arguments: &Arguments, reporter: &Reporter) -> Result<Looked, Error> {
     let kv = client.kv(&arguments.mount).await.map_err(vault_error)?;
     let mut survey = Survey::new(&kv, reporter, arguments);
     let found = match &arguments.action {
         Action::Renew => survey.all().await?,
         Action::Vend { secret, names } => vec![survey.one(secret, names).await?],
     };
-    let mut total = Summary { problems: survey.problems, ..Summary::default() };
+    Ok(Looked { found, problems: survey.problems })
+}
+
+/// Brings what was found to what was asked for, one team after the other.
+async fn bring(
+    client: &Client,
+    looked: Looked,
+    arguments: &Arguments,
+    resolved: &Resolved,
+    reporter: &Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    let Looked { found, problems } = looked;
+    let mut total = Summary { problems, ..Summary::default() };
     let environment = Environment::of_this_process();
     let state_mount = environment.value("state_mount").and_then(|mount| mount.to_str());
     let basis = Basis { arguments, resolved, state_mount };
@@ -154,7 +184,9 @@ async fn work(
         let program = program::find(&team.hook.program);
         let config = settled::config(basis, &team, program, &wanted).map_err(Error::config)?;
         let gathered = Gathered::in_vault(config, client.clone(), Rc::clone(reporter))?;
-        let summary = Box::pin(carry_out(&gathered, RunOptions::default())).await?;
+        let summary = Box::pin(carry_out(&gathered, RunOptions::default())).await;
+        gathered.leave().await;
+        let summary = summary?;
         total.refused += gathered.refused();
         total.certificates.extend(summary.certificates);
         total.problems.extend(summary.problems);

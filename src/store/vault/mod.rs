@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::{LeaseOutcome, LoadResult, Loaded, Paths, Pending, Store, StoreError};
@@ -64,25 +63,23 @@ pub struct Shared {
     /// Or why there is none: who asks for nothing needs none.
     client: Result<Client, Error>,
     settings: VaultSettings,
-    certificates: OnceCell<Kv>,
-    state: OnceCell<Kv>,
 }
 
 impl Shared {
     /// Sends nothing yet. What is wrong with the way there is said when something is to be sent.
     #[must_use]
     pub fn new(client: Result<Client, Error>, settings: VaultSettings) -> Self {
-        Self { client, settings, certificates: OnceCell::new(), state: OnceCell::new() }
+        Self { client, settings }
     }
 
     /// The mount with the certificates.
-    async fn certificates(&self) -> Result<&Kv, Error> {
-        self.certificates.get_or_try_init(|| self.mount(&self.settings.mount)).await
+    async fn certificates(&self) -> Result<Kv, Error> {
+        self.mount(&self.settings.mount).await
     }
 
     /// The mount with accounts and records.
-    async fn state(&self) -> Result<&Kv, Error> {
-        self.state.get_or_try_init(|| self.mount(&self.settings.state_mount)).await
+    async fn state(&self) -> Result<Kv, Error> {
+        self.mount(&self.settings.state_mount).await
     }
 
     async fn mount(&self, name: &str) -> Result<Kv, Error> {
@@ -206,7 +203,7 @@ impl Store for VaultStore {
         Box::pin(async move {
             let known: BTreeSet<String> =
                 known.iter().map(|name| document::key(document::CERTIFICATE, name.as_str())).collect();
-            let state = self.shared.state().await?;
+            let state = &self.shared.state().await?;
             let mut keys = state.list(&self.shared.settings.state_prefix).await?;
             keys.retain(|key| key.starts_with(document::CERTIFICATE) && !known.contains(key));
             let read = |key: String| async move {
