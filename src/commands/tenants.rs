@@ -26,15 +26,15 @@ const FILE: &str = "/etc/hydrant/tenants.yml";
 /// Names the secret, `mount/path`, where there is no file.
 pub(super) const VARIABLE: &str = "HYDRANT_TENANTS";
 
-/// The secret beside the records of a store in Vault, where nothing is named; and the field with the rules.
-const RECORD: &str = "tenants";
+/// The field of a secret that has the rules.
+const FIELD: &str = "tenants";
 
 /// Reads the rules that hold, and asks Vault who we are where a rule wants to know.
 ///
 /// # Errors
 /// Rules that cannot be read, or that are not out of the job's reach; rules with faults.
 pub(super) async fn tenancy(gathered: &Gathered) -> Result<Tenancy, Error> {
-    let mut all: Vec<Rules> = binding(gathered).await?.into_iter().collect();
+    let mut all = binding(gathered).await?;
     let own = gathered.config.tenants.clone();
     let place = gathered.config.config_path.as_ref().map(|path| format!("`{}`", path.display()));
     all.extend(own.map(|tenants| Rules { place: place.unwrap_or_default(), tenants }));
@@ -43,9 +43,9 @@ pub(super) async fn tenancy(gathered: &Gathered) -> Result<Tenancy, Error> {
 }
 
 /// The rules that `hydrant.yml` cannot widen.
-async fn binding(gathered: &Gathered) -> Result<Option<Rules>, Error> {
+async fn binding(gathered: &Gathered) -> Result<Vec<Rules>, Error> {
     if let Some(text) = in_file(Path::new(FILE)).map_err(Error::config)? {
-        return parsed(gathered, FILE, &text).map(Some);
+        return Ok(vec![parsed(gathered, FILE, &text)?]);
     }
     if let Some(place) = variable(VARIABLE) {
         let path = place.trim_matches('/');
@@ -55,20 +55,22 @@ async fn binding(gathered: &Gathered) -> Result<Option<Rules>, Error> {
         let said = |error| at(&place, error);
         let client = gathered.ways().trusted(&gathered.config).map_err(said)?;
         return match in_secret(&client, mount, path, said).await? {
-            Some(text) => parsed(gathered, &place, &text).map(Some),
+            Some(text) => Ok(vec![parsed(gathered, &place, &text)?]),
             None => Err(Error::config(BadPlace::Absent { place })),
         };
     }
-    let Some(client) = gathered.vault() else { return Ok(None) };
+    let Some(client) = gathered.vault() else { return Ok(Vec::new()) };
     // Whoever sends nothing needs no way to Vault; what is wrong with it is said when something is sent.
-    let Ok(client) = client else { return Ok(None) };
-    let settings = &gathered.config.vault;
-    let folder = &settings.state_prefix;
-    let path = if folder.is_empty() { RECORD.to_owned() } else { format!("{folder}/{RECORD}") };
+    let Ok(client) = client else { return Ok(Vec::new()) };
     // Of what the store itself would say nothing else is said.
     let said = |error| store_error(StoreError::from(error));
-    let text = in_secret(&client, &settings.state_mount, &path, said).await?;
-    text.map(|text| parsed(gathered, &format!("{}/{path}", settings.state_mount), &text)).transpose()
+    let mut all = Vec::new();
+    for place in gathered.config.vault.all_rules() {
+        if let Some(text) = in_secret(&client, &place.mount, &place.path, said).await? {
+            all.push(parsed(gathered, &format!("{}/{}", place.mount, place.path), &text)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The text of the file, if there is one.
@@ -123,7 +125,7 @@ async fn in_secret(
         }
     }
     let fields: BTreeMap<String, Value> = version.data.to().map_err(&said)?;
-    match fields.get(RECORD).and_then(Value::as_str) {
+    match fields.get(FIELD).and_then(Value::as_str) {
         Some(text) => Ok(Some(text.to_owned())),
         None => Err(Error::config(BadPlace::NoText { place })),
     }
@@ -171,7 +173,7 @@ enum BadPlace {
     Faults { place: String },
     #[error("{VARIABLE} is to name a mount and a path, not `{place}`")]
     NoPath { place: String },
-    #[error("the secret `{place}` has no field `{RECORD}` with rules of tenants")]
+    #[error("the secret `{place}` has no field `{FIELD}` with rules of tenants")]
     NoText { place: String },
     #[error("cannot read the rules of tenants in {place}")]
     Unreadable { place: String, source: std::io::Error },

@@ -38,6 +38,8 @@ pub struct VaultSettings {
     pub layout: Layout,
     /// The field with the key of the account, if that is not kept with the records.
     pub account_key: Option<SecretField>,
+    /// Rules of tenants that hold beside those with the records, wherever these are.
+    pub rules: Option<SecretField>,
     /// Whether a policy under which former versions of records cannot be destroyed is a failure: keys of certificates
     /// that were not in use yet are in them.
     pub must_forget: bool,
@@ -70,6 +72,18 @@ pub struct SecretField {
     pub field: String,
 }
 
+impl SecretField {
+    /// Rules of tenants, in a folder with records; empty for the mount itself.
+    #[must_use]
+    pub fn rules(mount: &str, folder: &str) -> Self {
+        let path = if folder.is_empty() { TENANTS.to_owned() } else { format!("{folder}/{TENANTS}") };
+        Self { mount: mount.to_owned(), path, field: TENANTS.to_owned() }
+    }
+}
+
+/// The secret with rules of tenants, and its field.
+const TENANTS: &str = "tenants";
+
 impl Default for VaultSettings {
     fn default() -> Self {
         Self {
@@ -80,6 +94,7 @@ impl Default for VaultSettings {
             elsewhere: BTreeMap::new(),
             layout: Layout::default(),
             account_key: None,
+            rules: None,
             must_forget: true,
             lease: Duration::from_mins(1),
             address: None,
@@ -129,6 +144,14 @@ impl VaultSettings {
             "VAULT_ROLE_ID" => self.role_id.clone(),
             _ => None,
         }
+    }
+
+    /// Where rules of tenants are, if they are anywhere and nobody names another place.
+    #[must_use]
+    pub fn all_rules(&self) -> Vec<SecretField> {
+        let beside = SecretField::rules(&self.state_mount, &self.state_prefix);
+        let more = self.rules.clone().filter(|more| *more != beside);
+        [beside].into_iter().chain(more).collect()
     }
 
     /// Whether who may read all certificates may read the records too, with the keys in them.

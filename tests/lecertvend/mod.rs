@@ -6,6 +6,7 @@ mod crash;
 mod issuing;
 mod pipeline;
 mod renewing;
+mod rules;
 mod tenancy;
 
 use std::fs;

@@ -3,7 +3,7 @@
 
 mod examples;
 mod online;
-mod places;
+pub(crate) mod places;
 mod policy;
 mod rules;
 

@@ -5,13 +5,19 @@ use serde_json::json;
 use super::{RULES, anybody, config, rig};
 use crate::support::{Output, Test, Vault, hydrant};
 
-/// Runs hydrant where `/etc/hydrant/tenants.yml` is a file of the test's own: in a mount namespace, which goes with it.
-/// `prepare` is what is done in `/etc/hydrant` beforehand.
+/// Runs `hydrant plan` where `/etc/hydrant/tenants.yml` is `tenants.yml`. `prepare` is what is done in `/etc/hydrant`
+/// beforehand.
 #[track_caller]
 fn with_file(test: &Test, prepare: &str) -> Output {
+    with_file_for(test, prepare, "plan")
+}
+
+/// The same for any command: in a mount namespace, which goes with it.
+#[track_caller]
+pub(crate) fn with_file_for(test: &Test, prepare: &str, command: &str) -> Output {
     let script = format!(
         "set -e\nmount -t tmpfs tmpfs /etc\nmkdir -m 755 /etc/hydrant\ncp tenants.yml /etc/hydrant\n\
-         chmod 644 /etc/hydrant/tenants.yml\ncd /etc/hydrant\n{prepare}\ncd \"$OLDPWD\"\nexec {} plan\n",
+         chmod 644 /etc/hydrant/tenants.yml\ncd /etc/hydrant\n{prepare}\ncd \"$OLDPWD\"\nexec {} {command}\n",
         hydrant()
     );
     test.put("inside.sh", &script);

@@ -15,7 +15,7 @@ use super::to_the_end;
 use crate::cli::hydrant::{self as typed, Command, Options};
 use crate::cli::lecertvend::{Action, Arguments, Asked, usage};
 use crate::config::environment::Environment;
-use crate::config::lecertvend::{self as settled, Basis};
+use crate::config::lecertvend::{self as settled, Basis, Team, Wanted};
 use crate::config::{Format, Resolved, load_if_named};
 use crate::error::{Error, ErrorKind, ExitCode};
 use crate::report::{Event, ReportOptions, Reporter, Summary, Verbosity, Words, diagnostics};
@@ -174,23 +174,25 @@ async fn bring(
     let environment = Environment::of_this_process();
     let state_mount = environment.value("state_mount").and_then(|mount| mount.to_str());
     let basis = Basis { arguments, resolved, state_mount };
-    for Found { team, wanted } in found {
+    let is_alone = found.len() == 1;
+    for found in found {
         if total.interrupted.is_some() {
             break;
         }
-        for note in wanted.iter().filter_map(|one| settled::renewal_note(basis, one)) {
-            reporter.event(&Event::Notice(&note));
+        match of_team(client, basis, found, reporter).await {
+            Ok(summary) => {
+                total.refused += summary.refused;
+                total.certificates.extend(summary.certificates);
+                total.problems.extend(summary.problems);
+                total.interrupted = summary.interrupted;
+            }
+            Err(error) if is_alone => return Err(error),
+            // The other teams have their own.
+            Err(error) => {
+                reporter.error(&error);
+                total.problems.push(error.to_string());
+            }
         }
-        let program = program::find(&team.hook.program);
-        let config = settled::config(basis, &team, program, &wanted).map_err(Error::config)?;
-        let gathered = Gathered::in_vault(config, client.clone(), Rc::clone(reporter))?;
-        let summary = Box::pin(carry_out(&gathered, RunOptions::default())).await;
-        gathered.leave().await;
-        let summary = summary?;
-        total.refused += gathered.refused();
-        total.certificates.extend(summary.certificates);
-        total.problems.extend(summary.problems);
-        total.interrupted = summary.interrupted;
     }
     let code = total.exit_code(OffsetDateTime::now_utc(), resolved.config.cadence());
     if arguments.action == Action::Renew && total.interrupted.is_none() {
@@ -203,6 +205,36 @@ async fn bring(
         reporter.json(&total.to_json(code));
     }
     Ok(code)
+}
+
+/// The same for the certificates of one team.
+async fn of_team(
+    client: &Client,
+    basis: Basis<'_>,
+    found: Found,
+    reporter: &Rc<Reporter>,
+) -> Result<Summary, Error> {
+    let Found { team, wanted } = found;
+    for note in wanted.iter().filter_map(|one| settled::renewal_note(basis, one)) {
+        reporter.event(&Event::Notice(&note));
+    }
+    let gathered = gathered(client, basis, &team, &wanted, reporter)?;
+    let summary = Box::pin(carry_out(&gathered, RunOptions::default())).await;
+    gathered.leave().await;
+    Ok(Summary { refused: gathered.refused(), ..summary? })
+}
+
+/// What a run on certificates of one team starts from.
+fn gathered(
+    client: &Client,
+    basis: Basis<'_>,
+    team: &Team,
+    wanted: &[Wanted],
+    reporter: &Rc<Reporter>,
+) -> Result<Gathered, Error> {
+    let program = program::find(&team.hook.program);
+    let config = settled::config(basis, team, program, wanted).map_err(Error::config)?;
+    Gathered::in_vault(config, client.clone(), Rc::clone(reporter))
 }
 
 fn reporter(words: Words) -> Reporter {

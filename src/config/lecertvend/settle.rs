@@ -215,6 +215,8 @@ fn vault(basis: Basis<'_>, team: &Team) -> VaultSettings {
             path: format!("{}/{TEAM}", team.folder),
             field: ACCOUNT_KEY.to_owned(),
         }),
+        // Where whoever moves the records has no say.
+        rules: Some(SecretField::rules(&arguments.mount, &format!("{}/{STATE}", team.folder))),
         // Who may read the records may read the certificates' keys as well, and policies of lecertvend's allow no more.
         must_forget: false,
         ..resolved.config.vault.clone()
