@@ -18,7 +18,7 @@ pub use export::{Export, ExportVaultPolicy};
 pub use subcommand::{
     Account, Cleanup, Completions, Config, Deliver, Dns, DnsGc, DnsPersist, Hook, HookTest, Import,
     ImportDehydrated, Issue, Lint, Man, Place, Plan, Reason, Renew, Revoke, Run, Selection, SignCsr, Status,
-    Vend,
+    Vend, Vended,
 };
 
 /// A hook-driven ACME runner for people who keep thousands of TLS certificates

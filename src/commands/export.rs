@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use crate::cli::hydrant::ExportVaultPolicy;
+use crate::config::delivery::Base;
 use crate::config::{Config, StoreKind};
 use crate::error::{Error, ExitCode};
 use crate::export::vault_policy::{Folder, Places, Subject, Wish, is_plain};
 use crate::report::Reporter;
 
+use super::deliveries::destinations;
 use super::tenants::VARIABLE as TENANTS;
 
 /// `hydrant export vault-policy`: prints a policy, a role, and the commands that apply them. Asks nobody.
@@ -48,7 +50,10 @@ fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
         places.certificates.push(of(&config.vault.mount, &config.vault.prefix));
         places.records = Some(of(&config.vault.state_mount, &config.vault.state_prefix));
     }
-    places.certificates.extend(delivered_to(config).into_iter().filter_map(|base| Folder::of(&base)));
+    for destination in destinations(config) {
+        let Base { mount, folder } = destination.map_err(Error::config)?.base;
+        places.certificates.push(Folder { mount, path: folder });
+    }
     places.certificates.dedup();
     places.tenants = std::env::var(TENANTS).ok().and_then(|place| Folder::of(&place));
     if places.certificates.is_empty() {
@@ -61,22 +66,6 @@ fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
     }
     Ok(places)
 }
-
-/// Where hooks for Vault put certificates: `VAULT_SECRET_BASE` of each, else of all.
-pub(super) fn delivered_to(config: &Config) -> Vec<String> {
-    let ours = std::env::var(BASE).ok().filter(|base| !base.is_empty());
-    let is_for_vault = |program: &std::path::Path| program.file_name().is_some_and(|name| name == HOOK);
-    let of_hooks = config.hooks.iter().filter_map(|hook| {
-        let own = hook.env.get(BASE).cloned();
-        own.or_else(|| ours.clone().filter(|_| is_for_vault(&hook.command)))
-    });
-    of_hooks.collect()
-}
-
-const BASE: &str = "VAULT_SECRET_BASE";
-
-/// The bundled hook.
-const HOOK: &str = "hydrant-hook-vault";
 
 /// A folder whose name would mean something else in a policy.
 #[derive(Debug, thiserror::Error)]

@@ -28,24 +28,45 @@ pub struct LintOptions {
 /// # Errors
 /// Vault cannot be asked.
 pub async fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error> {
+    let found = all(gathered, options.online).await?;
+    Ok(print(&gathered.reporter, &found, gathered.entries().len(), options))
+}
+
+/// Every finding, by place.
+pub(super) async fn all(gathered: &Gathered, online: bool) -> Result<Vec<Diagnostic>, Error> {
     let mut found = findings(gathered);
-    if options.online {
+    if online {
         found.extend(online::findings(gathered).await?);
         lint::sort(&mut found);
     }
+    Ok(found)
+}
+
+/// Prints what was found about so many certificates.
+pub(super) fn print(
+    reporter: &Reporter,
+    found: &[Diagnostic],
+    certificates: usize,
+    options: LintOptions,
+) -> ExitCode {
     let errors = found.iter().filter(|finding| finding.is_error()).count();
-    if gathered.reporter.is_json() {
+    if reporter.is_json() {
         let findings: Vec<_> = found.iter().map(to_json).collect();
-        gathered.reporter.json(&serde_json::json!({ "version": 1, "findings": findings }));
+        reporter.json(&serde_json::json!({ "version": 1, "findings": findings }));
     } else if found.is_empty() {
-        let certificates = crate::report::words::Count(gathered.entries().len(), "certificate");
-        gathered.reporter.document(&format!("{certificates}, no findings"));
+        let certificates = crate::report::words::Count(certificates, "certificate");
+        reporter.document(&format!("{certificates}, no findings"));
     } else {
-        let drawn = render(&found, gathered.reporter.document_color());
-        gathered.reporter.document(&format!("{drawn}\n{}", summary(&found)));
+        let drawn = render(found, reporter.document_color());
+        reporter.document(&format!("{drawn}\n{}", summary(found)));
     }
     let bad = errors > 0 || options.deny_warnings && !found.is_empty();
-    Ok(if bad { ExitCode::Usage } else { ExitCode::Success })
+    if bad { ExitCode::Usage } else { ExitCode::Success }
+}
+
+/// A finding about what an error ended.
+pub(super) fn finding(rule: &'static str, error: &Error) -> Diagnostic {
+    online::with_help(Diagnostic::error(rule, None, error.to_string()), &error.hints)
 }
 
 /// Prints the table of rules.

@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod completions;
 pub mod config;
 pub mod dehydrated;
+mod deliveries;
 pub mod dns;
 mod export;
 pub mod gather;
@@ -131,8 +132,11 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             if with_hooks { gathered.finish(work).await } else { gathered.finish_or_stop(work).await }
         }
         Command::Lint(typed) => {
-            let gathered = Gathered::to_lint(config, reporter)?;
             let options = lint::LintOptions { deny_warnings: typed.deny_warnings, online: typed.online };
+            if typed.vended.prefix.is_some() {
+                return lecertvend::lint(typed.vended, options, &shown, &reporter).await;
+            }
+            let gathered = Gathered::to_lint(config, reporter)?;
             gathered.finish_or_stop(async |gathered| lint::lint(gathered, options).await).await
         }
         Command::Status(typed) => {

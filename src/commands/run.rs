@@ -1,5 +1,6 @@
 //! `hydrant run`, `issue` and `deliver`: brings what is stored to what is declared.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use time::OffsetDateTime;
@@ -175,11 +176,8 @@ pub(in crate::commands) fn find_these_hooks(
 
 /// Keeps secrets from hooks that were not meant to have them, and from what those print that were.
 fn withhold_secrets(config: &Config, context: &mut HookContext) {
-    context.withheld = WITHHELD.iter().map(|name| (*name).to_owned()).collect();
+    context.withheld = withheld(config);
     if let Some(external) = &config.account.external_account {
-        if let HmacKey::Environment(name) = &external.key {
-            context.withheld.insert(name.clone());
-        }
         // One that cannot be read is told of when it is needed.
         if let Ok(key) = external.key.read() {
             context.redaction.hide(key.expose());
@@ -191,6 +189,16 @@ fn withhold_secrets(config: &Config, context: &mut HookContext) {
             context.redaction.hide(value);
         }
     }
+}
+
+/// Variables of the caller that are kept from hooks which were not meant to have them.
+pub(super) fn withheld(config: &Config) -> BTreeSet<String> {
+    if !config.withhold_secrets {
+        return BTreeSet::new();
+    }
+    let external = config.account.external_account.as_ref().map(|external| &external.key);
+    let named = if let Some(HmacKey::Environment(name)) = external { Some(name.clone()) } else { None };
+    WITHHELD.iter().map(|name| (*name).to_owned()).chain(named).collect()
 }
 
 /// dehydrated's word for what a run does.

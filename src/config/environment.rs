@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 
+use hydrant_hook_protocol::env::FACTS;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};
 
+use super::delivery;
 use super::file::{ExternalAccount, Settings, Vault};
 use super::nearest::nearest;
 use super::node::{self, Kind, Node};
@@ -102,7 +104,8 @@ impl Environment {
     /// Variables that look like a setting's, but are none. Others are left alone: hooks have `HYDRANT_*` variables too.
     fn slips(&self, names: &[String]) -> Vec<Diagnostic> {
         let unknown = self.0.keys().filter(|name| name.starts_with(PREFIX) && !names.contains(name));
-        let ours = unknown.filter(|name| !hydrant_hook_protocol::env::FACTS.contains(&name.as_str()));
+        let known = [&FACTS[..], &delivery::VARIABLES[..]].concat();
+        let ours = unknown.filter(|name| !known.contains(&name.as_str()));
         let near = ours.filter_map(|name| Some((name, nearest(name, names.iter().map(String::as_str))?)));
         near.map(|(name, near)| {
             Diagnostic::warning("unknown-variable", None, format!("`{name}` is not a setting"))

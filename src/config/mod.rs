@@ -7,6 +7,7 @@ pub mod account;
 pub mod ca;
 pub mod certificate;
 pub mod dehydrated;
+pub mod delivery;
 pub mod duration;
 pub mod environment;
 pub mod file;
@@ -279,6 +280,18 @@ impl Config {
         let folder = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let path = elsewhere.get(name).cloned().unwrap_or_else(|| format!("{folder}{name}"));
         (self.store == StoreKind::Vault).then(|| format!("{mount}/{path}"))
+    }
+
+    /// A variable of the environment that hooks get, if it is text.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let value = match &self.environment {
+            None => std::env::var_os(name),
+            Some(variables) => {
+                variables.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+            }
+        };
+        value?.into_string().ok()
     }
 
     /// The settings of one certificate.

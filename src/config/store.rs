@@ -40,9 +40,10 @@ pub struct VaultSettings {
     pub account_key: Option<SecretField>,
     /// Rules of tenants that hold beside those with the records, wherever these are.
     pub rules: Option<SecretField>,
-    /// Whether a policy under which former versions of records cannot be destroyed is a failure: keys of certificates
-    /// that were not in use yet are in them.
-    pub must_forget: bool,
+    /// Whether records are meant to be where no reader of certificates reaches: keys of certificates that are not in use
+    /// yet are in them. Then a policy under which their former versions cannot be destroyed is a failure, and one that
+    /// lets readers reach them an error; else neither is worth more than a warning.
+    pub state_is_apart: bool,
     /// How long a certificate is in work without a sign of life.
     pub lease: Duration,
     /// `VAULT_ADDR`, where that is not set.
@@ -95,7 +96,7 @@ impl Default for VaultSettings {
             layout: Layout::default(),
             account_key: None,
             rules: None,
-            must_forget: true,
+            state_is_apart: true,
             lease: Duration::from_mins(1),
             address: None,
             namespace: None,

@@ -1,6 +1,6 @@
 //! What a hook sees of the world.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 
 use hydrant_hook_protocol::{PROTOCOL, env};
@@ -16,26 +16,30 @@ const LONGEST_ARGUMENT: usize = 100_000;
 
 /// What every call of one hook sees: the caller's environment by the rules, dehydrated's exports, the hook's own.
 pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<OsString, OsString> {
-    let may_see = |name: &OsStr| {
-        let is_one_of = |names: &[String]| names.iter().any(|other| name == other.as_str());
-        if env::FACTS.iter().any(|fact| name == *fact) {
-            return false;
-        }
-        if is_one_of(&settings.pass_env) || is_meant_for(settings, name) {
-            return true;
-        }
-        if context.withheld.iter().any(|other| name == other.as_str()) {
-            return false;
-        }
-        match &settings.env_only {
-            Some(only) => is_one_of(only) || ALWAYS.iter().any(|other| name == *other),
-            None => true,
-        }
-    };
+    let may_see = |name: &OsStr| may_see(settings, &context.withheld, name);
     let caller = context.environment.iter().filter(|(name, _)| may_see(name)).cloned();
     let own = context.exports.iter().chain(&settings.env).map(|(name, value)| (name, value.as_str()));
     let secret = settings.secret_env.iter().map(|(name, value)| (name, value.expose()));
     caller.chain(own.chain(secret).map(|(name, value)| (name.into(), value.into()))).collect()
+}
+
+/// Whether a hook is given a variable of the caller's, where these are withheld.
+#[must_use]
+pub fn may_see(settings: &HookSettings, withheld: &BTreeSet<String>, name: &OsStr) -> bool {
+    let is_one_of = |names: &[String]| names.iter().any(|other| name == other.as_str());
+    if env::FACTS.iter().any(|fact| name == *fact) {
+        return false;
+    }
+    if is_one_of(&settings.pass_env) || is_meant_for(settings, name) {
+        return true;
+    }
+    if withheld.iter().any(|other| name == other.as_str()) {
+        return false;
+    }
+    match &settings.env_only {
+        Some(only) => is_one_of(only) || ALWAYS.iter().any(|other| name == *other),
+        None => true,
+    }
 }
 
 /// The variables of the caller that this hook was not given although they are set.

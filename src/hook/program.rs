@@ -19,6 +19,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// What is executed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Finds what `command` means: a path when it holds a slash, else a name that is looked up in `search_path`, the
     /// value of `PATH`. Only absolute directories are searched, so that the working directory never counts.
     ///

@@ -4,6 +4,7 @@ mod arguments;
 mod concurrency;
 mod crash;
 mod issuing;
+mod lint;
 mod pipeline;
 mod renewing;
 mod rules;

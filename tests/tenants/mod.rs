@@ -2,6 +2,7 @@
 //! teams apart, and what `lint --online` says beforehand.
 
 mod examples;
+mod inc;
 mod online;
 pub(crate) mod places;
 mod policy;

@@ -7,12 +7,12 @@ use crate::support::{Output, Rig, Test, Vault};
 
 /// What was found by a rule.
 #[track_caller]
-fn found(linted: &Output, rule: &str) -> Vec<Value> {
+pub(super) fn found(linted: &Output, rule: &str) -> Vec<Value> {
     let all = linted.json()["findings"].as_array().unwrap().clone();
     all.into_iter().filter(|one| one["rule"] == rule).collect()
 }
 
-fn messages(found: &[Value]) -> Vec<&str> {
+pub(super) fn messages(found: &[Value]) -> Vec<&str> {
     found.iter().map(|one| one["message"].as_str().unwrap()).collect()
 }
 
@@ -42,13 +42,16 @@ fn what_the_policy_lacks_is_said_before_anything_is_ordered() {
     let linted = test.run().code(2).stderr("");
     let lacking = found(&linted, "vault-policy");
     let messages = messages(&lacking);
-    assert_eq!(messages.len(), 2, "{messages:?}");
-    assert_eq!(
-        messages[0],
-        "the policy of the token denies `create` on `kv-certificates/data/certs/team-a/www.team-a.example`"
-    );
-    let second = "the policy of the token denies `create`, `read` and `update` on `hydrant/metadata/hydrant-state/team-a/";
-    assert!(messages[1].starts_with(second), "{messages:?}");
+    let denied = |what: &str, path: &str| format!("the policy of the token denies {what} on `{path}");
+    for (message, start) in messages.iter().zip([
+        denied("`create`", "kv-certificates/data/certs/team-a/www.team-a.example`"),
+        denied("`create`, `read` and `update`", "hydrant/metadata/hydrant-state/team-a/certificate-"),
+        denied("`create` and `update`", "hydrant/metadata/hydrant-state/team-a/account-"),
+        denied("`list`", "hydrant/metadata/hydrant-state/team-a/`"),
+    ]) {
+        assert!(message.starts_with(&start), "{message}");
+    }
+    assert_eq!(messages.len(), 4, "{messages:?}");
     assert_eq!(rig.orders_made(), 0);
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use hydrant::chain::ChainError;
+use hydrant::config::delivery::BadSetting;
 use hydrant::key::KeyError;
 use hydrant::vault;
 use thiserror::Error;
@@ -76,6 +77,12 @@ pub enum Fault {
     /// Vault.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+}
+
+impl From<BadSetting> for Fault {
+    fn from(BadSetting { name, reason }: BadSetting) -> Self {
+        Self::Setting { name, reason }
+    }
 }
 
 impl Fault {

@@ -63,6 +63,26 @@ pub struct Lint {
     /// Print the rules
     #[arg(long)]
     pub list: bool,
+    /// What `vend` and `renew` would work on.
+    #[command(flatten)]
+    pub vended: Vended,
+}
+
+/// What `vend` and `renew` take, to be looked at beforehand.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Vended {
+    /// With --online: not the list, but what `renew` would work on below this folder
+    #[arg(long, value_name = "PREFIX", requires = "online")]
+    pub prefix: Option<String>,
+    /// With --prefix: the KV mount [default: as the settings say, else secret]
+    #[arg(long, value_name = "MOUNT", requires = "prefix")]
+    pub mount: Option<String>,
+    /// With --prefix: what `vend` would do for this secret
+    #[arg(long, value_name = "NAME", requires_all = ["prefix", "names"])]
+    pub secret: Option<String>,
+    /// With --secret: its names in the zone, with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "secret")]
+    pub names: Vec<String>,
 }
 
 /// `status`

@@ -67,13 +67,7 @@ pub(in crate::commands) fn variable(name: &str) -> Option<String> {
 /// What the environment says about Vault, and what the configuration says where that is silent.
 pub(in crate::commands) fn vault_options(config: &Config) -> Result<Options, vault::Error> {
     let variable = |name: &str| {
-        let set = match &config.environment {
-            None => std::env::var_os(name),
-            Some(variables) => {
-                variables.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
-            }
-        };
-        let text = set.and_then(|value| value.into_string().ok()).filter(|text| !text.trim().is_empty());
+        let text = config.variable(name).filter(|text| !text.trim().is_empty());
         text.or_else(|| config.vault.variable(name))
     };
     Options::read(variable)

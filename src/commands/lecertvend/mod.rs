@@ -1,5 +1,6 @@
 //! lecertvend's work, by lecertvend's command line, or by `hydrant vend` and `hydrant renew`.
 
+mod lint;
 mod program;
 mod survey;
 
@@ -22,6 +23,7 @@ use crate::report::{Event, ReportOptions, Reporter, Summary, Verbosity, Words, d
 use crate::runner::{Signals, store_error};
 use crate::store::StoreError;
 use crate::vault::{self, Client};
+pub(super) use lint::lint;
 use survey::{Found, Survey};
 
 /// A command line that is lecertvend's.
@@ -75,6 +77,9 @@ impl<'a> Door<'a> {
             }
         };
         let reporter = Rc::new(reporter(arguments.words()));
+        if !resolved.warnings.is_empty() {
+            reporter.aside(&diagnostics::render(&resolved.warnings, reporter.color()));
+        }
         match to_the_end(work(&arguments, &resolved, &reporter), &reporter) {
             ExitCode::Success => ExitCode::Success,
             _ => ExitCode::Failed,
@@ -130,12 +135,9 @@ async fn work(
     resolved: &Resolved,
     reporter: &Rc<Reporter>,
 ) -> Result<ExitCode, Error> {
-    if !resolved.warnings.is_empty() {
-        reporter.aside(&diagnostics::render(&resolved.warnings, reporter.color()));
-    }
     let client = vault_options(&resolved.config).and_then(Client::new).map_err(vault_error)?;
     let (signals, stop) = Signals::watch().map_err(Error::failed)?;
-    let ended = match stop.unless_stopped(look(&client, arguments, reporter)).await {
+    let ended = match stop.unless_stopped(look(&client, arguments, Some(reporter))).await {
         Some(Ok(looked)) => Box::pin(bring(&client, looked, arguments, resolved, reporter)).await,
         Some(Err(error)) => Err(error),
         None => Ok(signals.exit_code().unwrap_or(ExitCode::Interrupted)),
@@ -147,11 +149,11 @@ async fn work(
 /// What was found below a prefix, and what could not be looked at.
 struct Looked {
     found: Vec<Found>,
-    problems: Vec<String>,
+    problems: Vec<Error>,
 }
 
 /// Looks at what there is of what was asked for.
-async fn look(client: &Client, arguments: &Arguments, reporter: &Reporter) -> Result<Looked, Error> {
+async fn look(client: &Client, arguments: &Arguments, reporter: Option<&Reporter>) -> Result<Looked, Error> {
     let kv = client.kv(&arguments.mount).await.map_err(vault_error)?;
     let mut survey = Survey::new(&kv, reporter, arguments);
     let found = match &arguments.action {
@@ -170,10 +172,10 @@ async fn bring(
     reporter: &Rc<Reporter>,
 ) -> Result<ExitCode, Error> {
     let Looked { found, problems } = looked;
+    let problems = problems.iter().map(ToString::to_string).collect();
     let mut total = Summary { problems, ..Summary::default() };
-    let environment = Environment::of_this_process();
-    let state_mount = environment.value("state_mount").and_then(|mount| mount.to_str());
-    let basis = Basis { arguments, resolved, state_mount };
+    let state_mount = state_mount();
+    let basis = Basis { arguments, resolved, state_mount: state_mount.as_deref() };
     let is_alone = found.len() == 1;
     for found in found {
         if total.interrupted.is_some() {
@@ -205,6 +207,11 @@ async fn bring(
         reporter.json(&total.to_json(code));
     }
     Ok(code)
+}
+
+/// `HYDRANT_STATE_MOUNT`
+fn state_mount() -> Option<String> {
+    Environment::of_this_process().value("state_mount")?.to_str().map(str::to_owned)
 }
 
 /// The same for the certificates of one team.

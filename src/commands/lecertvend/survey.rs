@@ -26,14 +26,15 @@ pub(super) struct Found {
 /// A look at a mount.
 pub(super) struct Survey<'a> {
     kv: &'a Kv,
-    reporter: &'a Reporter,
+    /// Nobody, where only the outcome counts.
+    reporter: Option<&'a Reporter>,
     arguments: &'a Arguments,
     /// What is known of folders: the team whose secret is in them.
     teams: BTreeMap<String, Option<Rc<Team>>>,
     /// Folders whose secret may not be read.
     denied: Vec<vault::Error>,
     /// What could not be looked at.
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Error>,
 }
 
 /// A secret that may be a certificate.
@@ -43,7 +44,7 @@ struct Candidate {
 }
 
 impl<'a> Survey<'a> {
-    pub(super) fn new(kv: &'a Kv, reporter: &'a Reporter, arguments: &'a Arguments) -> Self {
+    pub(super) fn new(kv: &'a Kv, reporter: Option<&'a Reporter>, arguments: &'a Arguments) -> Self {
         let (teams, denied, problems) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { kv, reporter, arguments, teams, denied, problems }
     }
@@ -114,7 +115,7 @@ impl<'a> Survey<'a> {
             }
             let names = match self.kv.list(prefix).await {
                 Ok(names) => names,
-                Err(error) => return self.problem(&vault_error(error)),
+                Err(error) => return self.problem(vault_error(error)),
             };
             for name in names {
                 match (name.strip_suffix('/'), &zone) {
@@ -149,7 +150,7 @@ impl<'a> Survey<'a> {
                 return None;
             }
             Err(error) => {
-                self.problem(&vault_error(error));
+                self.problem(vault_error(error));
                 return None;
             }
         };
@@ -161,7 +162,7 @@ impl<'a> Survey<'a> {
             }
             Some(Err(error)) => {
                 // Nobody knows what is to become of it, and nobody should believe that it is renewed.
-                self.problem(&Error::failed(Unreadable { path: self.shown(path), source: error }));
+                self.problem(Error::failed(Unreadable { path: self.shown(path), source: error }));
                 return None;
             }
         };
@@ -224,12 +225,16 @@ impl<'a> Survey<'a> {
     }
 
     fn say(&self, line: &str) {
-        self.reporter.event(&Event::Notice(line));
+        if let Some(reporter) = self.reporter {
+            reporter.event(&Event::Notice(line));
+        }
     }
 
-    fn problem(&mut self, error: &Error) {
-        self.reporter.error(error);
-        self.problems.push(error.to_string());
+    fn problem(&mut self, error: Error) {
+        if let Some(reporter) = self.reporter {
+            reporter.error(&error);
+        }
+        self.problems.push(error);
     }
 
     fn shown(&self, path: &str) -> String {

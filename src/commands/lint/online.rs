@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::export::delivered_to;
+use super::super::deliveries::{Destination, destinations};
 use super::super::tenants;
 use crate::commands::gather::Gathered;
-use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::domains::Entry;
 use crate::error::{Error, ErrorKind};
@@ -15,7 +14,7 @@ use crate::runner::{Authorities, store_error};
 use crate::store::StoreError;
 use crate::store::vault::Need;
 use crate::tenant::Request;
-use crate::vault::{self, Client, Options, policy};
+use crate::vault::{self, Client, policy};
 
 /// So many paths are asked about in one request; Vault takes no more than a thousand texts.
 const PATHS_AT_ONCE: usize = 256;
@@ -24,22 +23,34 @@ const PATHS_AT_ONCE: usize = 256;
 ///
 /// # Errors
 /// One of them cannot be reached.
-pub(super) async fn findings(gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
+pub(in crate::commands) async fn findings(gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
     let mut found = refused(gathered).await?;
     if let Some(client) = gathered.vault() {
-        let config = &gathered.config;
         let client = client.map_err(vault_error)?;
-        let mut needs = Vec::new();
-        for entry in gathered.entries() {
-            let of_store = config.vault.needs(&entry.name).into_iter();
-            needs.extend(of_store.map(|need| (need, entry.span.clone())));
-        }
-        found.extend(denied(&client, needs).await?);
+        found.extend(denied(&client, needs(gathered)).await?);
         found.extend(exposed(&client, gathered).await?);
     }
     found.extend(undeliverable(gathered).await?);
     found.extend(authorities(gathered).await);
     Ok(found)
+}
+
+/// What a run needs of the store's Vault, and the line that it is for.
+fn needs(gathered: &Gathered) -> Vec<(Need, Option<Span>)> {
+    let config = &gathered.config;
+    let settings = &config.vault;
+    let mut cas = BTreeSet::new();
+    let mut needs: Vec<(Need, Option<Span>)> = Vec::new();
+    for entry in gathered.entries() {
+        let of_store = settings.needs(&entry.name).into_iter();
+        needs.extend(of_store.map(|need| (need, Some(entry.span.clone()))));
+        cas.insert(config.certificate(&entry.name).ca.directory.to_string());
+    }
+    let has_account = config.account.key_file.is_none() || !config.account.stays_with_key;
+    let of_accounts = cas.iter().filter(|_| has_account).flat_map(|ca| settings.needs_of_account(ca));
+    let of_list = gathered.is_whole().then(|| settings.needs_of_list());
+    needs.extend(of_accounts.chain(of_list).map(|need| (need, None)));
+    needs
 }
 
 /// Certificates that the rules of tenants do not allow.
@@ -64,7 +75,7 @@ async fn refused(gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
 }
 
 /// What the token may not do of what is needed.
-async fn denied(client: &Client, needs: Vec<(Need, Span)>) -> Result<Vec<Diagnostic>, Error> {
+async fn denied(client: &Client, needs: Vec<(Need, Option<Span>)>) -> Result<Vec<Diagnostic>, Error> {
     let mut found = Vec::new();
     for part in needs.chunks(PATHS_AT_ONCE) {
         let paths: BTreeSet<&str> = part.iter().map(|(need, _)| need.path.as_str()).collect();
@@ -87,73 +98,92 @@ async fn denied(client: &Client, needs: Vec<(Need, Span)>) -> Result<Vec<Diagnos
                 let wanted: Vec<String> = need.capabilities.iter().map(|one| format!("\"{one}\"")).collect();
                 let allow =
                     format!("allow it: path \"{}\" {{ capabilities = [{}] }}", need.path, wanted.join(", "));
-                found.push(Diagnostic::error("vault-policy", Some(span.clone()), message).with_help(allow));
+                found.push(Diagnostic::error("vault-policy", span.clone(), message).with_help(allow));
             }
         }
     }
     Ok(found)
 }
 
-/// Policies by which others can read records, and so the keys of certificates to come.
+/// Policies by which others can read records, and so the keys of certificates to come. An error, unless the records are
+/// where they can be expected to.
 async fn exposed(client: &Client, gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
     let settings = &gathered.config.vault;
-    let help = "set `state_mount` to another mount, or `state_prefix` to a folder that they cannot read";
-    if settings.state_is_among_certificates() {
+    let is_apart = settings.state_is_apart;
+    let finding = |message: String| {
+        if is_apart {
+            let help =
+                "set `state_mount` to another mount, or `state_prefix` to a folder that they cannot read";
+            Diagnostic::error("vault-state", None, message).with_help(help)
+        } else {
+            let help = "HYDRANT_STATE_MOUNT puts them into another mount; or let readers read only the folders of zones";
+            Diagnostic::warning("vault-state", None, message).with_help(help)
+        }
+    };
+    if is_apart && settings.state_is_among_certificates() {
         let message =
             "who may read all certificates may read hydrant's records as well, with keys of those to come";
-        return Ok(vec![Diagnostic::error("vault-state", None, message).with_help(help)]);
+        return Ok(vec![finding(message.to_owned())]);
     }
     let Some(entry) = gathered.entries().first() else { return Ok(Vec::new()) };
     let Some(record) = settings.needs(&entry.name).into_iter().find(|need| need.is_record) else {
         return Ok(Vec::new());
     };
-    // Who may not look at policies cannot be told about them.
+    let place = format!("{}/{}", settings.state_mount, settings.state_prefix);
+    let place = if is_apart { settings.state_mount.as_str() } else { place.trim_end_matches('/') };
     let policies: BTreeMap<String, String> = match client.policies().await {
         Ok(policies) => policies,
         Err(error) if error.may_pass() => return Err(vault_error(error)),
-        Err(_) => return Ok(Vec::new()),
+        // Who may not look at policies cannot be told about them.
+        Err(_) if is_apart => return Ok(Vec::new()),
+        Err(_) => {
+            let message = format!(
+                "this token may not look at policies: whether readers of certificates can read hydrant's records in `{place}` \
+                 as well, with keys of certificates to come, is not known"
+            );
+            return Ok(vec![finding(message)]);
+        }
     };
     let readers = policies.iter().filter(|(_, text)| policy::only_reads(text, &record.path));
-    let finding = |(name, _): (&String, &String)| {
-        let message = format!(
-            "the policy `{name}` can read hydrant's records in `{}`, with keys of certificates to come",
-            settings.state_mount
-        );
-        Diagnostic::error("vault-state", None, message).with_help(help)
+    let of_reader = |(name, _): (&String, &String)| {
+        finding(format!(
+            "the policy `{name}` can read hydrant's records in `{place}`, with keys of certificates to come"
+        ))
     };
-    Ok(readers.map(finding).collect())
+    Ok(readers.map(of_reader).collect())
 }
 
-/// What the bundled hook for Vault will be denied.
+/// What the hooks for Vault will be denied, each with its own login.
 async fn undeliverable(gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
-    let config = &gathered.config;
-    let folders: Vec<Folder> = delivered_to(config).iter().filter_map(|base| Folder::of(base)).collect();
-    let mut needs = Vec::new();
-    for folder in &folders {
+    let mut found = Vec::new();
+    for destination in destinations(&gathered.config) {
+        let Destination { base, is_by_certificate, options } = match destination {
+            Ok(destination) => destination,
+            Err(error) => {
+                found.push(Diagnostic::error("vault", None, error.to_string()));
+                continue;
+            }
+        };
+        let folder = Folder { mount: base.mount, path: base.folder };
+        let mut needs = Vec::new();
         for entry in gathered.entries() {
             let domain = entry.primary().value();
-            let name = if by_certificate(config) { entry.name.as_str() } else { domain.as_str() };
-            let need =
-                |path, capabilities| (Need { path, capabilities, is_record: false }, entry.span.clone());
+            let name = if is_by_certificate { entry.name.as_str() } else { domain.as_str() };
+            let need = |path, capabilities| {
+                (Need { path, capabilities, is_record: false }, Some(entry.span.clone()))
+            };
             needs.push(need(folder.part("data", &format!("/{name}")), &["create", "read", "update"][..]));
             needs.push(need(folder.part("metadata", &format!("/{name}")), &["patch"][..]));
         }
-    }
-    if needs.is_empty() {
-        return Ok(Vec::new());
-    }
-    match Options::from_env().and_then(Client::new) {
-        Ok(client) => denied(&client, needs).await,
-        Err(error) => {
-            Ok(vec![with_help(Diagnostic::error("vault", None, error.to_string()), &error.hints())])
+        match options.and_then(|options| gathered.ways().open(options)) {
+            Ok(client) => found.extend(denied(&client, needs).await?),
+            Err(error) => {
+                let finding = Diagnostic::error("vault", None, error.to_string());
+                found.push(with_help(finding, &error.hints()));
+            }
         }
     }
-}
-
-fn by_certificate(config: &Config) -> bool {
-    const NAME: &str = "HYDRANT_VAULT_NAME";
-    let own = config.hooks.iter().find_map(|hook| hook.env.get(NAME).cloned());
-    own.or_else(|| std::env::var(NAME).ok()).is_some_and(|name| name == "certificate")
+    Ok(found)
 }
 
 /// CAs that are not there, and profiles that they do not offer.
@@ -190,7 +220,7 @@ async fn authorities(gathered: &Gathered) -> Vec<Diagnostic> {
     found
 }
 
-fn with_help(found: Diagnostic, hints: &[String]) -> Diagnostic {
+pub(in crate::commands) fn with_help(found: Diagnostic, hints: &[String]) -> Diagnostic {
     if hints.is_empty() { found } else { found.with_help(hints.join("; ")) }
 }
 

@@ -218,7 +218,7 @@ fn vault(basis: Basis<'_>, team: &Team) -> VaultSettings {
         // Where whoever moves the records has no say.
         rules: Some(SecretField::rules(&arguments.mount, &format!("{}/{STATE}", team.folder))),
         // Who may read the records may read the certificates' keys as well, and policies of lecertvend's allow no more.
-        must_forget: false,
+        state_is_apart: false,
         ..resolved.config.vault.clone()
     }
 }

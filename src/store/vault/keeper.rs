@@ -202,7 +202,7 @@ impl Keeper {
     /// Destroys what versions of before may hold, as far as that is allowed.
     async fn forget_former(&self) -> Result<(), StoreError> {
         match self.destroy_former().await {
-            Err(Error::Denied { .. }) if !self.shared.settings.must_forget => Ok(()),
+            Err(Error::Denied { .. }) if !self.shared.settings.state_is_apart => Ok(()),
             done => Ok(done?),
         }
     }

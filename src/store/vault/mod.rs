@@ -95,7 +95,7 @@ impl Shared {
     /// Has only the latest version of a secret of ours kept, as far as that is allowed.
     async fn keep_one_version(&self, path: &str) -> Result<(), Error> {
         match self.state().await?.set_max_versions(path, 1).await {
-            Err(Error::Denied { .. }) if !self.settings.must_forget => Ok(()),
+            Err(Error::Denied { .. }) if !self.settings.state_is_apart => Ok(()),
             done => done,
         }
     }

@@ -19,22 +19,49 @@ impl VaultSettings {
     /// What is needed to keep a certificate and its record.
     #[must_use]
     pub fn needs(&self, name: &CertName) -> Vec<Need> {
-        let certificate = super::joined(&self.prefix, name.as_str());
-        let record = super::joined(&self.state_prefix, &document::key(document::CERTIFICATE, name.as_str()));
-        let of_record = |part: &str, capabilities| Need {
-            path: format!("{}/{part}/{record}", self.state_mount),
-            capabilities,
-            is_record: true,
+        let usual = || super::joined(&self.prefix, name.as_str());
+        let certificate = self.elsewhere.get(name).cloned().unwrap_or_else(usual);
+        let certificate = Need {
+            path: format!("{}/data/{certificate}", self.mount),
+            capabilities: &["create", "read", "update"],
+            is_record: false,
         };
-        vec![
-            Need {
-                path: format!("{}/data/{certificate}", self.mount),
-                capabilities: &["create", "read", "update"],
-                is_record: false,
-            },
-            of_record("data", &["create", "read", "update"]),
-            of_record("metadata", &["create", "read", "update"]),
-            of_record("destroy", &["update"]),
-        ]
+        let record = self.record(document::CERTIFICATE, name.as_str());
+        let mut needs = vec![certificate, self.of_record("data", &record, &["create", "read", "update"])];
+        if self.state_is_apart {
+            needs.push(self.of_record("metadata", &record, &["create", "read", "update"]));
+            needs.push(self.of_record("destroy", &record, &["update"]));
+        }
+        needs
+    }
+
+    /// What is needed to keep the account at a CA.
+    #[must_use]
+    pub fn needs_of_account(&self, ca: &str) -> Vec<Need> {
+        let record = self.record(document::ACCOUNT, ca);
+        let mut needs = vec![self.of_record("data", &record, &["create", "read", "update"])];
+        if self.state_is_apart {
+            needs.push(self.of_record("metadata", &record, &["create", "update"]));
+        }
+        needs.extend(self.account_key.as_ref().map(|key| Need {
+            path: format!("{}/data/{}", key.mount, key.path),
+            capabilities: &["read", "update"],
+            is_record: false,
+        }));
+        needs
+    }
+
+    /// What is needed to find records of certificates that are no longer declared.
+    #[must_use]
+    pub fn needs_of_list(&self) -> Need {
+        self.of_record("metadata", &super::joined(&self.state_prefix, ""), &["list"])
+    }
+
+    fn record(&self, kind: &str, about: &str) -> String {
+        super::joined(&self.state_prefix, &document::key(kind, about))
+    }
+
+    fn of_record(&self, part: &str, record: &str, capabilities: &'static [&'static str]) -> Need {
+        Need { path: format!("{}/{part}/{record}", self.state_mount), capabilities, is_record: true }
     }
 }
