@@ -14,9 +14,7 @@ use crate::store::files::{Cleanup, Superseded, Tidied, cleanup};
 pub async fn run(gathered: &Gathered, delete: bool) -> Result<ExitCode, Error> {
     let what = if delete { AutoCleanup::Delete } else { AutoCleanup::Archive };
     let cleanup = tidy(gathered, what).await?;
-    if gathered.files().is_none() {
-        gathered.reporter.aside(NO_FILES);
-    }
+    note_where_no_files_are(gathered);
     if gathered.reporter.is_json() {
         gathered.reporter.json(&to_json(&cleanup));
     } else if !cleanup.done.is_empty() {
@@ -39,6 +37,13 @@ pub async fn tidy(gathered: &Gathered, what: AutoCleanup) -> Result<Cleanup, Err
     // Of a secret Vault itself keeps as many versions as its mount says, and nothing else is left over.
     let Some((store, accounts)) = gathered.files() else { return Ok(Cleanup::default()) };
     cleanup(store, accounts, &superseded).await.map_err(store_error)
+}
+
+/// Says so where there is nothing to tidy.
+pub fn note_where_no_files_are(gathered: &Gathered) {
+    if gathered.files().is_none() {
+        gathered.reporter.aside(NO_FILES);
+    }
 }
 
 /// Prints what was left alone and what failed; gives whether nothing failed.

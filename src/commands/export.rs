@@ -35,6 +35,13 @@ pub(super) fn vault_policy(
             .or(address)
             .unwrap_or_else(|| "https://vault.example.com".to_owned()),
     };
+    for folder in typed.folder.iter().filter(|_| variable("HYDRANT_STATE_MOUNT").is_none()) {
+        reporter.aside(&format!(
+            "warning: if certificates get into `{folder}` by lecertvend's command line, hydrant's records are beside them in \
+             `hydrant-state/`, with keys of certificates to come: let readers read the folders of zones alone, or set \
+             HYDRANT_STATE_MOUNT"
+        ));
+    }
     if reporter.is_json() {
         reporter.json(&wish.to_json());
     } else {
@@ -60,9 +67,16 @@ fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
         return Err(Error::config(NothingInVault)
             .hint("set `store: vault`, or VAULT_SECRET_BASE for hydrant-hook-vault, or name the folder with --folder"));
     }
+    if let Some(records) = &places.records
+        && let Some(readable) = places.certificates.iter().find(|folder| folder.covers(records))
+    {
+        let (readable, records) = (readable.to_string(), records.to_string());
+        return Err(Error::config(Exposed { readable, records })
+            .hint("set `state_mount` to another mount, or `state_prefix` to a folder outside of it"));
+    }
     let all = places.certificates.iter().chain(&places.records).chain(&places.tenants);
     if let Some(odd) = all.into_iter().find(|folder| !is_plain(&folder.mount) || !is_plain(&folder.path)) {
-        return Err(Error::config(Odd(format!("{}/{}", odd.mount, odd.path))));
+        return Err(Error::config(Odd(odd.to_string())));
     }
     Ok(places)
 }
@@ -73,6 +87,16 @@ fn places(config: &Config, typed: &ExportVaultPolicy) -> Result<Places, Error> {
     "no policy can be made for the folder `{0}`: it has other characters than letters, digits, and `/_.-`"
 )]
 struct Odd(String);
+
+/// Readers of certificates would read keys of those to come.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "who may read `{readable}` may read hydrant's records in `{records}` as well, with keys of certificates to come"
+)]
+struct Exposed {
+    readable: String,
+    records: String,
+}
 
 /// There is no folder to make a policy for.
 #[derive(Debug, thiserror::Error)]

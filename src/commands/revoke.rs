@@ -111,6 +111,39 @@ pub async fn revoke_file(
     Ok(RevokedFile { file, renamed, already })
 }
 
+/// Revokes the certificate that is kept under a name, which the next run renews. Gives whether it was revoked already.
+///
+/// # Errors
+/// It cannot be read, or the CA refuses.
+pub async fn revoke_stored(
+    gathered: &Gathered,
+    authorities: &Authorities<'_>,
+    name: &CertName,
+) -> Result<bool, Error> {
+    let path = gathered.store().files(name).await.map_err(store_error)?.cert;
+    let chain = super::read(&path, Chain::parse)?;
+    let already = ask(authorities, &gathered.config.certificate(name).ca, &chain, None, None).await?;
+    renew_next(gathered, name, chain.leaf(), None).await?;
+    Ok(already)
+}
+
+/// The certificate whose file a path would be if certificates were not in Vault: `CERTDIR/NAME/cert.pem`, or just the
+/// name.
+///
+/// # Errors
+/// Vault cannot be asked.
+pub async fn stored_for(gathered: &Gathered, path: &Path) -> Result<Option<CertName>, Error> {
+    if gathered.files().is_some() || path.exists() {
+        return Ok(None);
+    }
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let whole = absolute(path);
+    let below = whole.strip_prefix(absolute(&gathered.config.certs_dir)).unwrap_or(path);
+    let is_file = below.extension().is_some_and(|extension| extension == "pem");
+    let directory = if is_file { below.parent().unwrap_or(below) } else { below };
+    stored_name(gathered, &directory.to_string_lossy()).await
+}
+
 /// The certificate in whose directory a file is.
 fn name_of(gathered: &Gathered, file: &Path) -> Option<CertName> {
     let directory = std::fs::canonicalize(file.parent()?).ok()?;

@@ -182,11 +182,27 @@ impl Folder {
         (!mount.is_empty()).then(|| Self { mount: mount.join("/"), path: rest.join("/") })
     }
 
+    /// Whether what is in another folder is in this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let rest = other.path.strip_prefix(&self.path);
+        let is_below =
+            rest.is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with('/'));
+        self.mount == other.mount && is_below
+    }
+
     /// The path of the API for a part of the engine: `data`, `metadata`.
     #[must_use]
     pub fn part(&self, part: &str, end: &str) -> String {
         let Self { mount, path } = self;
         if path.is_empty() { format!("{mount}/{part}{end}") } else { format!("{mount}/{part}/{path}{end}") }
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mount, path } = self;
+        if path.is_empty() { f.write_str(mount) } else { write!(f, "{mount}/{path}") }
     }
 }
 

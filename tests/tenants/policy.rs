@@ -66,6 +66,33 @@ EOF
 }
 
 #[test]
+fn no_policy_is_made_where_readers_of_certificates_would_read_records() {
+    let export = |vault: &str, more: &[&str]| {
+        let test = Test::new().config(&format!("store: vault\nvault: {{{vault}}}\n"));
+        test.hydrant(&[&["export", "vault-policy", "team-a"], more].concat())
+    };
+    let inside = "mount: kv, prefix: certs, state_mount: kv, state_prefix: certs/state";
+    export(inside, &[]).code(2).stdout("").stderr_contains(
+        "error: who may read `kv/certs` may read hydrant's records in `kv/certs/state` as well, with keys of certificates to \
+         come\nhint: set `state_mount` to another mount, or `state_prefix` to a folder outside of it\n",
+    );
+    let beside = "mount: kv, prefix: certs, state_mount: kv, state_prefix: certs-state";
+    export(beside, &[]).code(0).stderr("");
+    export(beside, &["--folder", "kv"])
+        .code(2)
+        .stderr_contains("who may read `kv` may read hydrant's records");
+    // Through lecertvend's door they are there by default.
+    let nothing = Test::new().config("challenge: dns-01\nhooks: /bin/true\n");
+    let lecertvend = ["export", "vault-policy", "team-a", "--folder", "secret/lecertvend"];
+    nothing.hydrant(&lecertvend).code(0).stdout_contains("secret/data/lecertvend/team-a/*").stderr(
+        "warning: if certificates get into `secret/lecertvend` by lecertvend's command line, hydrant's records are beside \
+         them in `hydrant-state/`, with keys of certificates to come: let readers read the folders of zones alone, or set \
+         HYDRANT_STATE_MOUNT\n",
+    );
+    nothing.env("HYDRANT_STATE_MOUNT", "hydrant").hydrant(&lecertvend).code(0).stderr("");
+}
+
+#[test]
 fn a_group_touches_only_its_own_folder() {
     let rig = rig();
     for team in ["team-a", "team-b"] {

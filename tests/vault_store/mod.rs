@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod dehydrated;
 mod faults;
 mod issuing;
 mod requests;

@@ -14,14 +14,14 @@ path "hydrant/*"         { capabilities = ["create", "read", "update", "list"] }
 "#;
 
 /// Logs in to a role, instead of being root.
-fn with_role(test: Test, rig: &Rig) -> Test {
+pub(super) fn with_role(test: Test, rig: &Rig) -> Test {
     let role = Vault::new(rig).approle(ALL, &json!({ "token_ttl": "10m" }));
     test.without_env("VAULT_TOKEN").env("VAULT_ROLE_ID", role.role_id).env("VAULT_SECRET_ID", role.secret_id)
 }
 
 /// The tokens there are.
 #[track_caller]
-fn tokens(rig: &Rig) -> Value {
+pub(super) fn tokens(rig: &Rig) -> Value {
     let mut all = Vault::new(rig).ask("GET", "auth/token/accessors?list=true", None)["data"]["keys"].take();
     all.as_array_mut().unwrap().sort_by_key(ToString::to_string);
     all

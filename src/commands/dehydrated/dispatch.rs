@@ -5,9 +5,10 @@ use std::rc::Rc;
 use super::account::{AccountCommand, account};
 use super::{cleanup, cron, revoke, sign_csr};
 use crate::cli::dehydrated::Command;
+use crate::commands::cleanup::note_where_no_files_are;
 use crate::commands::gather::Gathered;
 use crate::config::dehydrated::{Installation, LoadError};
-use crate::config::{AutoCleanup, Remarks};
+use crate::config::{AutoCleanup, Remarks, StoreKind};
 use crate::error::{Error, ExitCode};
 use crate::report::Reporter;
 use crate::store::atomic::create_directory;
@@ -24,12 +25,14 @@ pub(super) async fn dispatch(installation: Installation, reporter: Rc<Reporter>)
     let about_account = async |command| {
         without_list(config.clone()).finish(async |gathered| account(gathered, command).await).await
     };
-    match command {
+    match command.clone() {
         Command::Cron => {
             let (mut gathered, list_error) = Gathered::with_list_as_far_as_good(config, Rc::clone(&reporter));
             settle_certificates(&mut installation, &mut gathered)?;
             let cache = &installation.chain_cache;
-            create_directory(cache).map_err(Error::failed)?;
+            if gathered.config.store == StoreKind::Files {
+                create_directory(cache).map_err(Error::failed)?;
+            }
             gathered.finish(async |gathered| cron::cron(gathered, list_error, parameters.force).await).await
         }
         Command::SignCsr(path) => {
@@ -44,11 +47,12 @@ pub(super) async fn dispatch(installation: Installation, reporter: Rc<Reporter>)
         Command::Deactivate => about_account(AccountCommand::Deactivate).await,
         Command::DisplayTerms => about_account(AccountCommand::DisplayTerms).await,
         Command::Register => about_account(AccountCommand::Register).await,
-        Command::Cleanup if !parameters.cleanup_delete => {
-            cleanup::cleanup(&without_list(config), AutoCleanup::Archive, "").await
-        }
         Command::Cleanup | Command::CleanupDelete => {
-            cleanup::cleanup(&without_list(config), AutoCleanup::Delete, "").await
+            let only_archive = command == Command::Cleanup && !parameters.cleanup_delete;
+            let what = if only_archive { AutoCleanup::Archive } else { AutoCleanup::Delete };
+            let gathered = without_list(config);
+            note_where_no_files_are(&gathered);
+            cleanup::cleanup(&gathered, what, "").await
         }
         // Answered before anything was read.
         Command::Env | Command::Help | Command::Version => Ok(ExitCode::Success),

@@ -11,13 +11,13 @@ use super::{LoadError, Variables};
 use crate::error::Error;
 use crate::store::atomic;
 
-/// Sets `ACCOUNTDIR` and `CAHASH`, and makes the directory: new, or a link to the account at the CA's old URL.
+/// Sets `ACCOUNTDIR` and `CAHASH`, and makes the directory, new, or a link to the account at the CA's old URL; with `make`
+/// as its mode, else not.
 pub(super) fn directory(
     variables: &mut Variables,
-    umask: u32,
+    make: Option<u32>,
     say: &dyn Fn(&str),
 ) -> Result<PathBuf, LoadError> {
-    let mode = 0o777 & !umask;
     let identifier = identifier(variables.value("CA"));
     let mut default = variables.value("BASEDIR").to_owned();
     default.push("/accounts");
@@ -25,7 +25,7 @@ pub(super) fn directory(
     variables.set("CAHASH", &identifier);
     let accounts = variables.path("ACCOUNTDIR");
     let directory = accounts.join(&identifier);
-    if !directory.exists() {
+    if let Some(mode) = make.filter(|_| !directory.exists()) {
         atomic::create_directory_as(&accounts, mode).map_err(Error::failed)?;
         let old = self::identifier(variables.value("OLDCA"));
         if !variables.is_empty("OLDCA") && accounts.join(&old).exists() {

@@ -82,7 +82,8 @@ impl Loading<'_> {
             return Err(LoadError::refuse(format!("BASEDIR does not exist: {}", variables.text("BASEDIR"))));
         }
         self.choose_ca(&mut variables);
-        let directory = account::directory(&mut variables, self.state.umask, self.say)?;
+        let make = self.overlay.keeps_files().then_some(0o777 & !self.state.umask);
+        let directory = account::directory(&mut variables, make, self.say)?;
         let own = directory.join("config");
         if own.is_file() {
             self.tell_shell(&variables)?;

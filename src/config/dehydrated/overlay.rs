@@ -12,7 +12,7 @@ use crate::config::certificate::replace;
 use crate::config::environment::Environment;
 use crate::config::file::Settings;
 use crate::config::setting::{List, Text};
-use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network, VaultSettings};
+use crate::config::{Config, ExternalAccount, HookSequence, MacAlgorithm, Network, StoreKind, VaultSettings};
 use crate::diagnostic::Diagnostic;
 
 /// What the environment says in our own words.
@@ -42,6 +42,11 @@ impl Overlay {
     /// `HYDRANT_CA`
     pub(super) fn ca(&self) -> Option<String> {
         self.settings.ca.as_ref().map(|ca| ca.0.directory.to_string())
+    }
+
+    /// Whether accounts and certificates are files.
+    pub(super) fn keeps_files(&self) -> bool {
+        self.settings.store.as_ref().is_none_or(|store| store.0 == StoreKind::Files)
     }
 
     /// What everything else depends on.
