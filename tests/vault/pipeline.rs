@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::rig;
+use super::{rig, rig_with_faults};
 use crate::support::{DNS_HOOK, PUSHER, Test, Vault, dehydrated, vault_hook};
 
 const LIST: &str = "*.a.example a.example > a\nb.example www.b.example\n";
@@ -46,6 +46,42 @@ fn hydrant_issues_and_delivers_in_one_run_and_repairs_in_the_next() {
     );
     assert_eq!(vault.read("kv-certificates/b.example")["cert"], json!(test.read("certs/b.example/cert.pem")));
     assert_eq!(rig.certificates_issued(), 2);
+}
+
+/// The state of the delivery of a certificate, in its record and as `status` has it.
+#[track_caller]
+fn state(test: &Test, name: &str) -> [String; 2] {
+    let record: Value =
+        serde_json::from_str(&test.read(&format!(".hydrant/certificates/{name}.json"))).unwrap();
+    let status = test.hydrant(&["status", "--format", "json"]).json();
+    let certificates = status["certificates"].as_array().unwrap();
+    let shown = certificates.iter().find(|one| one["name"] == name).unwrap();
+    [&record, shown]
+        .map(|place| place["deliveries"]["hydrant-hook-vault"]["state"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_delivery_is_called_verified_only_once_the_secret_was_read_back() {
+    let rig = rig_with_faults();
+    let vault = Vault::new(&rig);
+    let test = place(&vault);
+    let denied = json!({ "errors": ["1 error occurred:\n\t* permission denied\n\n"] }).to_string();
+    vault.faults(&json!([{
+        "method": "GET", "path": r"data/b\.example\?version=", "times": null, "do": "answer", "status": 403,
+        "type": "application/json", "body": denied,
+    }]));
+    test.hydrant(&["-v", "run"])
+        .code(1)
+        .stdout_contains("a: delivered to `hydrant-hook-vault`, verified\n")
+        .stderr_contains("the policy of the token denies `read` on `kv-certificates/data/b.example`");
+    assert_eq!(state(&test, "a"), ["verified", "verified"]);
+    // It is there, and nobody has seen it.
+    assert_eq!(vault.versions("kv-certificates/b.example"), 1);
+    assert_eq!(state(&test, "b.example"), ["failed", "failed"]);
+    vault.faults(&json!([]));
+    test.hydrant(&["deliver"]).code(0);
+    assert_eq!(state(&test, "b.example"), ["verified", "verified"]);
+    assert_eq!((vault.versions("kv-certificates/b.example"), rig.certificates_issued()), (1, 2));
 }
 
 #[test]
