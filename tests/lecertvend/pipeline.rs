@@ -43,6 +43,7 @@ fn the_jobs_of_the_story_run_as_they_are_written_with_a_groups_token() {
     let zone = "secret/lecertvend/teamname/teamdomain.com";
     put_aged(&rig, &test, &format!("{zone}/pots"), &["pots.teamdomain.com"], 48, 42);
     put_aged(&rig, &test, &format!("{zone}/desk"), &["desk.teamdomain.com"], 63, 27);
+    let tokens = Vault::new(&rig).tokens();
     test.lecertvend(&vend).code(0).stderr("");
     assert_vended(&rig, &test, &format!("{zone}/myapp"), &["myapp.teamdomain.com"]);
     test.lecertvend(&renew).code(0).stderr("").stdout(
@@ -60,6 +61,8 @@ fn the_jobs_of_the_story_run_as_they_are_written_with_a_groups_token() {
     );
     assert_vended(&rig, &test, &format!("{zone}/desk"), &["desk.teamdomain.com"]);
     assert_eq!(rig.certificates_issued(), 2);
+    // Both have given back the token of their login.
+    assert_eq!(Vault::new(&rig).tokens(), tokens);
     // A job of another group, or of a branch that anybody may push to, gets nothing.
     for claims in
         [["project_path=others/myapp", "ref=main"], ["project_path=teamname/myapp", "ref_protected=false"]]

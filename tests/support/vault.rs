@@ -70,6 +70,14 @@ impl<'r> Vault<'r> {
         text(&answer["auth"]["client_token"])
     }
 
+    /// The tokens there are, by their accessors.
+    #[track_caller]
+    pub(crate) fn tokens(&self) -> Value {
+        let mut all = self.ask("GET", "auth/token/accessors/?list=true", None)["data"]["keys"].take();
+        all.as_array_mut().unwrap().sort_by_key(ToString::to_string);
+        all
+    }
+
     #[track_caller]
     pub(crate) fn policy(&self, name: &str, rules: &str) {
         self.ask("POST", &format!("sys/policies/acl/{name}"), Some(&json!({ "policy": rules })));

@@ -49,8 +49,7 @@ fn what_the_role_in_a_vault_inc_may_not_do_is_said_beforehand() {
     vault.policy("role", PUSHER);
     named.hydrant(&["lint", "--online"]).code(0).stdout("1 certificate, no findings\n").stderr("");
     // The tokens of all these logins were given back.
-    let held = vault.ask("GET", "auth/token/accessors/?list=true", None)["data"]["keys"].take();
-    assert_eq!(held.as_array().unwrap().len(), 1);
+    assert_eq!(vault.tokens().as_array().unwrap().len(), 1);
     assert_eq!(rig.orders_made(), 0);
 }
 

@@ -1,7 +1,7 @@
 //! dehydrated's command line with `HYDRANT_STORE=vault`: its certificates are in Vault, and its hooks get files all the
 //! same.
 
-use super::tokens::{tokens, with_role};
+use super::tokens::with_role;
 use super::{STATE, assert_nothing_on_disk, assert_stored, rig};
 use crate::support::{DNS_HOOK, Output, Rig, Test, Vault};
 
@@ -85,10 +85,10 @@ fn what_is_revoked_is_named_by_the_file_that_it_would_be_or_as_it_is_kept() {
 fn its_login_is_given_back_and_what_is_missing_is_named() {
     let rig = rig();
     let test = with_role(installation(&rig, "a.example\n"), &rig);
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     dehydrated(&test, "--register --accept-terms").code(0);
     dehydrated(&test, "--cron").code(0);
-    assert_eq!(tokens(&rig), before);
+    assert_eq!(Vault::new(&rig).tokens(), before);
     let test = test.env("VAULT_SECRET_ID", "wrong");
     dehydrated(&test, "--cron").code(1).stderr_contains("ERROR: Vault refuses the login at `auth/approle`");
     let test = test
@@ -96,5 +96,5 @@ fn its_login_is_given_back_and_what_is_missing_is_named() {
         .without_env("VAULT_ROLE")
         .env("VAULT_TOKEN", &rig.environment()["RIG_VAULT_TOKEN"]);
     dehydrated(&test, "--cron").code(1).stderr_contains("Vault shows no secrets engine at `nowhere`");
-    assert_eq!((tokens(&rig), rig.certificates_issued()), (before, 1));
+    assert_eq!((Vault::new(&rig).tokens(), rig.certificates_issued()), (before, 1));
 }

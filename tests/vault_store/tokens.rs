@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{assert_stored, place, place_with, rig, rig_with_faults};
 use crate::support::{Rig, Test, Vault};
@@ -19,20 +19,12 @@ pub(super) fn with_role(test: Test, rig: &Rig) -> Test {
     test.without_env("VAULT_TOKEN").env("VAULT_ROLE_ID", role.role_id).env("VAULT_SECRET_ID", role.secret_id)
 }
 
-/// The tokens there are.
-#[track_caller]
-pub(super) fn tokens(rig: &Rig) -> Value {
-    let mut all = Vault::new(rig).ask("GET", "auth/token/accessors?list=true", None)["data"]["keys"].take();
-    all.as_array_mut().unwrap().sort_by_key(ToString::to_string);
-    all
-}
-
 #[test]
 fn every_command_gives_back_the_token_of_its_login() {
     let rig = rig_with_faults();
     let vault = Vault::new(&rig);
     let test = with_role(place(&rig, "a.example\n"), &rig);
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     for line in [
         "run",
         "run --force",
@@ -46,7 +38,7 @@ fn every_command_gives_back_the_token_of_its_login() {
     ] {
         vault.forget_requests();
         test.hydrant(&line.split(' ').collect::<Vec<_>>()).code(0).stderr("");
-        assert_eq!(tokens(&rig), before, "{line}");
+        assert_eq!(Vault::new(&rig).tokens(), before, "{line}");
         let mut requests = vault.requests();
         requests.retain(|request| request.contains(" auth/") && !request.contains("lookup"));
         assert_eq!(requests, ["POST auth/approle/login 200", "POST auth/token/revoke-self 204"], "{line}");
@@ -70,16 +62,16 @@ fn a_token_is_given_back_after_a_failure_too() {
         ),
         &rig,
     );
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     test.run().code(1).stderr_contains("a.example");
-    assert_eq!(tokens(&rig), before);
+    assert_eq!(Vault::new(&rig).tokens(), before);
     // What ends the run as a whole.
     vault.ask("DELETE", "sys/mounts/hydrant", None);
     test.run().code(2).stderr_contains("Vault shows no secrets engine at `hydrant`");
-    assert_eq!(tokens(&rig), before);
+    assert_eq!(Vault::new(&rig).tokens(), before);
     let rules = test.env("HYDRANT_TENANTS", "kv-certificates/nowhere");
     rules.run().code(2).stderr_contains("there are no rules of tenants");
-    assert_eq!(tokens(&rig), before);
+    assert_eq!(Vault::new(&rig).tokens(), before);
 }
 
 #[test]
@@ -94,15 +86,15 @@ fn a_signal_keeps_no_token_alive() {
     "#;
     let test = place_with(&rig, hook, "deploy_challenge, clean_challenge", "a.example\n");
     let test = with_role(test, &rig).write("linger", "");
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let mut run = test.start();
         run.wait_until("the hook lingers", || test.path("lingering").exists());
-        assert_ne!(tokens(&rig), before);
+        assert_ne!(Vault::new(&rig).tokens(), before);
         run.signal(signal);
         let output = run.wait().code(code);
         assert!(output.elapsed < Duration::from_secs(20), "{:?}", output.elapsed);
-        assert_eq!(tokens(&rig), before);
+        assert_eq!(Vault::new(&rig).tokens(), before);
         std::fs::remove_file(test.path("lingering")).unwrap();
     }
     // In the middle of a request that Vault does not answer.
@@ -118,7 +110,7 @@ fn a_signal_keeps_no_token_alive() {
         run.signal("TERM");
         let output = run.wait().code(143);
         assert!(output.elapsed < Duration::from_secs(20), "{line}: {:?}", output.elapsed);
-        assert_eq!(tokens(&rig), before, "{line}");
+        assert_eq!(Vault::new(&rig).tokens(), before, "{line}");
     }
 }
 
@@ -131,11 +123,11 @@ fn a_token_that_was_given_is_left_as_it_is() {
     let by_file = place(&rig, "b.example\n").without_env("VAULT_TOKEN").write("token", &token);
     let path = by_file.path("token");
     let by_file = by_file.env("VAULT_TOKEN_FILE", path);
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     for test in [by_variable, by_file] {
         test.run().code(0);
         test.hydrant(&["status"]).code(0);
-        assert_eq!(tokens(&rig), before);
+        assert_eq!(Vault::new(&rig).tokens(), before);
     }
     let facts = vault.ask("POST", "auth/token/lookup", Some(&json!({ "token": token })));
     assert_eq!(facts["data"]["policies"], json!(["default", "test"]));
@@ -155,10 +147,10 @@ fn tokens_that_were_replaced_in_the_middle_of_a_run_are_given_back_as_well() {
     let test = with_role(test, &rig).env("HYDRANT_VAULT_LEASE", "1s");
     let batch = json!({ "token_policies": ["role"], "token_ttl": "6s", "token_max_ttl": "6s" });
     vault.ask("POST", "auth/approle/role/pusher", Some(&batch));
-    let before = tokens(&rig);
+    let before = Vault::new(&rig).tokens();
     vault.forget_requests();
     test.run().code(0).stderr("");
-    assert_eq!(tokens(&rig), before);
+    assert_eq!(Vault::new(&rig).tokens(), before);
     assert_stored(&rig, &test, "a.example", &["a.example"]);
     let count = |what: &str| vault.requests().iter().filter(|one| *one == what).count();
     assert!(count("POST auth/approle/login 200") >= 2, "{:?}", vault.requests());
