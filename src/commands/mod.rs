@@ -158,20 +158,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             let gathered = Gathered::without_list(config, reporter);
             gathered.finish_or_stop(async |gathered| revoke::revoke(gathered, &options).await).await
         }
-        Command::Account(command) => {
-            let action = match command {
-                typed::Account::Register => AccountAction::Register,
-                typed::Account::Show => AccountAction::Show,
-                typed::Account::Update => AccountAction::Update,
-                typed::Account::Rollover { new_key } => {
-                    let new_key = new_key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
-                    AccountAction::Rollover { new_key }
-                }
-                typed::Account::Deactivate => AccountAction::Deactivate,
-            };
-            let gathered = Gathered::without_list(config, reporter);
-            gathered.finish_or_stop(async |gathered| account::account(gathered, action).await).await
-        }
+        Command::Account(command) => dispatch_account(command, config, reporter).await,
         Command::Cleanup(command) => {
             let gathered = Gathered::without_list(config, reporter);
             gathered.finish_or_stop(async |gathered| cleanup::run(gathered, command.delete).await).await
@@ -198,6 +185,25 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         | Command::Import(_)
         | Command::Man(_) => Ok(ExitCode::Success),
     }
+}
+
+async fn dispatch_account(
+    command: typed::Account,
+    config: Config,
+    reporter: Rc<Reporter>,
+) -> Result<ExitCode, Error> {
+    let action = match command {
+        typed::Account::Register => AccountAction::Register,
+        typed::Account::Show => AccountAction::Show,
+        typed::Account::Update => AccountAction::Update,
+        typed::Account::Rollover { new_key } => {
+            let new_key = new_key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
+            AccountAction::Rollover { new_key }
+        }
+        typed::Account::Deactivate => AccountAction::Deactivate,
+    };
+    let gathered = Gathered::without_list(config, reporter);
+    gathered.finish_or_stop(async |gathered| account::account(gathered, action).await).await
 }
 
 async fn dispatch_dns(
