@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -94,8 +95,10 @@ impl Answer {
     }
 
     fn redirected(&self) -> Error {
-        let to = self.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
-        Error::Redirected { to: to.to_owned() }
+        let to = self.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        // Which node it is: the path is that of the request.
+        let to = to.and_then(|to| Url::parse(to).ok()).map(|to| to.origin().ascii_serialization());
+        Error::Redirected { to: to.unwrap_or_else(|| "nowhere".to_owned()) }
     }
 
     fn refused(&self, path: &str, message: String) -> Error {

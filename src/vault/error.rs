@@ -211,8 +211,12 @@ impl Error {
             Self::NotVersion2 { mount, engine } if engine.starts_with("version 1") => {
                 return vec![format!("`vault kv enable-versioning {mount}` makes it version 2")];
             }
-            Self::Redirected { .. } => {
-                "name the active node, or a load balancer that finds it, in VAULT_ADDR"
+            // A standby that has lost its leader names that one until there is another.
+            Self::Redirected { to } => {
+                return vec![
+                    format!("if {to} is down: the cluster has a leader again once most of its nodes run"),
+                    "else name the active node, or a load balancer that finds it, in VAULT_ADDR".to_owned(),
+                ];
             }
             Self::TokenRefused => {
                 "give a new one in VAULT_TOKEN, or log in with VAULT_ROLE_ID and VAULT_SECRET_ID, or a job's JWT"
