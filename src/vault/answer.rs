@@ -46,6 +46,7 @@ impl Answer {
             // What came instead of the answer may have been put there by a proxy, after Vault did what it was asked.
             200..=299 => (self.not_vault(path), Setback::Lost { timed_out: false }),
             300..=399 => (self.redirected(), Setback::Busy(None)),
+            403 if request.is_login => (self.refused(path, said), Setback::Refused),
             403 => (request.denied(&said), Setback::Refused),
             404 => (not_found(request, message, self.not_vault(path)), Setback::Refused),
             429 => (Error::Throttled { message: said, retry_after: wait }, Setback::Busy(wait)),

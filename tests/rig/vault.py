@@ -7,6 +7,7 @@ import time
 
 import faultproxy
 import gitlab
+import kubernetes
 import openbao
 import processes
 import vault_cluster
@@ -20,6 +21,8 @@ def add_options(parser):
     parser.add_argument("--vault-cluster", dest="vault", action="store_const", const="cluster",
                         help="the same of three nodes, with its data on the disk: VAULT_ADDR is a standby's, and the fault "
                              "proxy before that one; see tests/rig/vault_cluster.py")
+    parser.add_argument("--kubernetes", action="store_true",
+                        help="with --vault: what it asks of a Kubernetes cluster; see tests/rig/kubernetes.py")
 
 
 def start(parts, directory, address, options):
@@ -28,6 +31,8 @@ def start(parts, directory, address, options):
         started, asked = vault_cluster.start(openbao.program(parts), directory, address), vault_cluster.API[vault_cluster.STANDBY]
     else:
         started, asked = [start_server(openbao.program(parts), directory, address)], openbao.API
+    if options.kubernetes:
+        started.append(kubernetes.start(directory, address))
     if options.faults:
         started.append(faultproxy.start(directory, address, asked, name="vault-faults", port=PROXY, control=CONTROL))
     return started
@@ -45,7 +50,7 @@ def start_server(program, directory, address):
 def ports(options):
     """What listens once it is there."""
     of_it = vault_cluster.PLAIN + vault_cluster.API if options.vault == "cluster" else [openbao.PLAIN, openbao.API]
-    return of_it + [PROXY, CONTROL] * options.faults
+    return of_it + [PROXY, CONTROL] * options.faults + [kubernetes.PORT] * options.kubernetes
 
 
 def prepare(directory, address, options):
@@ -55,6 +60,8 @@ def prepare(directory, address, options):
     else:
         wait_for_server(directory, address)
     make_mounts(directory, address)
+    if options.kubernetes:
+        kubernetes.prepare(directory, address)
     if options.vault == "cluster":
         vault_cluster.wait_until_all_know(directory, address, "auth/jwt/config")
 

@@ -13,6 +13,7 @@ mod running;
 mod test;
 mod vault;
 mod vault_cluster;
+mod vault_kubernetes;
 
 pub(crate) use cloudflare::{Cloudflare, Token, cloudflare_hook};
 pub(crate) use faults::Request;

@@ -281,6 +281,7 @@ fn concerns_all(error: &Error) -> bool {
         error,
         Error::LoginRefused { .. }
             | Error::NoMount { .. }
+            | Error::NoSecret { .. }
             | Error::NotVersion2 { .. }
             | Error::Setting { .. }
             | Error::TokenRefused
