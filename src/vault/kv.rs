@@ -1,6 +1,8 @@
 //! Version 2 of the KV engine: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,11 +19,22 @@ use super::{Client, Data, Error};
 pub struct Kv {
     client: Client,
     mount: String,
+    /// Whether it is known to keep versions.
+    is_known: Rc<Cell<bool>>,
 }
 
 impl Kv {
     pub(super) fn new(client: Client, mount: String) -> Self {
-        Self { client, mount }
+        Self { client, mount, is_known: Rc::default() }
+    }
+
+    /// Asks whether it keeps versions, unless that is known.
+    pub(super) async fn make_sure(&self) -> Result<(), Error> {
+        if !self.is_known.get() {
+            self.client.look_at(&self.mount).await?;
+            self.is_known.set(true);
+        }
+        Ok(())
     }
 
     /// The name of the mount.
@@ -207,8 +220,25 @@ impl Kv {
         let url = self.url("data", checked(path)?);
         let mut request = Request::new(Verb::Get, &url);
         request.query = number.map(|number| ("version", number.to_string())).into_iter().collect();
-        let answer = self.send(request).await?;
-        secret::found(&self.mount, &url, &answer)
+        request.mount = Some(&self.mount);
+        let found = match self.client.send(request).await {
+            Ok(answer) => secret::found(&self.mount, &url, &answer),
+            Err(error) => Err(error),
+        };
+        match &found {
+            // They come with what is known of versions.
+            Ok(Found::Version(_) | Found::Deleted { .. }) => self.is_known.set(true),
+            // Version 1 says that too, and so does no engine at all.
+            Ok(Found::Absent)
+            | Err(
+                Error::Denied { .. }
+                | Error::NotVault { .. }
+                | Error::NotVersion2 { .. }
+                | Error::Refused { .. },
+            ) => self.make_sure().await?,
+            Err(_) => {}
+        }
+        found
     }
 
     /// Makes a version, whatever becomes of the answer: when it is lost, the version is looked for.
@@ -286,6 +316,7 @@ impl Kv {
     }
 
     async fn send(&self, mut request: Request<'_>) -> Result<Answer, Error> {
+        self.make_sure().await?;
         request.mount = Some(&self.mount);
         self.client.send(request).await
     }

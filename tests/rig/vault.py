@@ -98,6 +98,7 @@ def facts(directory, address, options):
     found = {
         "VAULT_ADDR": f"https://{address}:{PROXY if options.faults else asked}",
         "VAULT_CACERT": directory / "minica.pem",
+        "RIG_VAULT_DIRECT": f"https://{address}:{asked}",
         "RIG_VAULT": f"http://{address}:{openbao.PLAIN}",
         "RIG_VAULT_TOKEN": openbao.TOKEN,
         "RIG_VAULT_UNSEAL_KEY": vault_cluster.unseal_key(directory) if is_cluster else unseal_key(directory),
