@@ -15,6 +15,7 @@ path "kv-certificates/data/*"    { capabilities = ["create", "read", "update"] }
 path "hydrant/data/*"            { capabilities = ["create", "read", "update"] }
 path "hydrant/metadata/*"        { capabilities = ["create", "read", "update", "list"] }
 path "hydrant/destroy/*"         { capabilities = ["update"] }
+path "kv-certificates/detailed-metadata/*" { capabilities = ["list"] }
 """
 
 

@@ -75,6 +75,14 @@ impl Kv {
     /// [`Error::Conflict`] when the latest version is another one; what can go wrong with any request. When no answer
     /// came and none can be had, it is unknown whether the version was written.
     pub async fn write(&self, path: &str, data: &Data, cas: u64) -> Result<u64, Error> {
+        Ok(self.write_and_see(path, data, cas).await?.number)
+    }
+
+    /// The same; also says when Vault wrote it.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_and_see(&self, path: &str, data: &Data, cas: u64) -> Result<Written, Error> {
         let is_ours = |written: &Value| written == data.as_value();
         self.change(Verb::Post, path, data.as_value(), cas, is_ours).await
     }
@@ -86,7 +94,7 @@ impl Kv {
     /// [`Error::Absent`]; as [`Self::write`].
     pub async fn patch(&self, path: &str, changes: &Data, cas: u64) -> Result<u64, Error> {
         let is_ours = |written: &Value| is_patched(written, changes.as_value());
-        self.change(Verb::Patch, path, changes.as_value(), cas, is_ours).await
+        Ok(self.change(Verb::Patch, path, changes.as_value(), cas, is_ours).await?.number)
     }
 
     /// What is known about a secret without reading it.
@@ -171,6 +179,35 @@ impl Kv {
         Ok(answer.json::<Document>(&url)?.data.keys)
     }
 
+    /// What is known about the secrets right in a folder, by their names, in one request that only OpenBao has.
+    /// `None`: it is not told.
+    ///
+    /// # Errors
+    /// What can go wrong with any request but that Vault does not know it, or the policy denies it.
+    pub async fn list_with_metadata(&self, path: &str) -> Result<Option<BTreeMap<String, Metadata>>, Error> {
+        #[derive(Deserialize)]
+        struct Document {
+            data: Infos,
+        }
+        #[derive(Deserialize)]
+        struct Infos {
+            #[serde(default)]
+            key_info: BTreeMap<String, Value>,
+        }
+        let url = self.url("detailed-metadata", &folder(path)?);
+        let answer = match self.send(Request::new(Verb::List, &url)).await {
+            Err(Error::Denied { .. } | Error::NotVault { .. } | Error::Refused { .. }) => return Ok(None),
+            answer => answer?,
+        };
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let infos = answer.json::<Document>(&url)?.data.key_info;
+        // A folder has none.
+        let known = |(name, info)| Some((name, serde_json::from_value(info).ok()?));
+        Ok(Some(infos.into_iter().filter_map(known).collect()))
+    }
+
     /// Deletes the latest version, so that it can be undone. Succeeds when there is none.
     ///
     /// # Errors
@@ -249,7 +286,7 @@ impl Kv {
         data: &Value,
         cas: u64,
         is_ours: impl Fn(&Value) -> bool,
-    ) -> Result<u64, Error> {
+    ) -> Result<Written, Error> {
         #[derive(Serialize)]
         struct Write<'a> {
             options: Cas,
@@ -280,7 +317,8 @@ impl Kv {
             match self.find_version(path, Some(cas + 1)).await {
                 Ok(Found::Version(version)) if version.number == cas + 1 => {
                     let is_written = is_ours(version.data.as_value());
-                    return if is_written { Ok(cas + 1) } else { Err(self.conflict(path, cas)) };
+                    let written = Written { number: version.number, created: version.created };
+                    return if is_written { Ok(written) } else { Err(self.conflict(path, cas)) };
                 }
                 // Trimmed or deleted: somebody has written on top.
                 Ok(Found::Deleted { .. }) => return Err(self.conflict(path, cas)),
@@ -293,19 +331,15 @@ impl Kv {
         }
     }
 
-    fn written(&self, path: &str, url: &str, answer: &Answer) -> Result<u64, Error> {
+    fn written(&self, path: &str, url: &str, answer: &Answer) -> Result<Written, Error> {
         #[derive(Deserialize)]
         struct Document {
-            data: Number,
-        }
-        #[derive(Deserialize)]
-        struct Number {
-            version: u64,
+            data: Written,
         }
         if answer.status == 404 {
             return Err(Error::Absent { path: self.full(path) });
         }
-        Ok(answer.json::<Document>(url)?.data.version)
+        Ok(answer.json::<Document>(url)?.data)
     }
 
     async fn change_versions(&self, what: &str, path: &str, versions: &[u64]) -> Result<(), Error> {
@@ -332,6 +366,17 @@ impl Kv {
     fn url(&self, what: &str, path: &str) -> String {
         format!("{}/{what}/{path}", self.mount)
     }
+}
+
+/// A version that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Written {
+    /// Its number.
+    #[serde(rename = "version")]
+    pub number: u64,
+    /// When, as Vault says it (RFC 3339): no other version of a secret of this name has the same number and time.
+    #[serde(rename = "created_time")]
+    pub created: String,
 }
 
 /// What Vault says to a write in place of another version than the latest.

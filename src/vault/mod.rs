@@ -43,7 +43,7 @@ mod tls;
 pub use client::{Client, Health, TokenFacts};
 pub use data::Data;
 pub use error::Error;
-pub use kv::Kv;
+pub use kv::{Kv, Written};
 pub use layout::{Content, Layout, LayoutError, Part};
 pub use options::{Auth, Options, SecretId, Source, Tls};
 pub use secret::{Found, Metadata, Version, VersionState};
