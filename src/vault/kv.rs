@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::connection::{Request, Verb};
+use super::data::is_patched;
 use super::path::{checked, folder};
-use super::secret::{self, Found, Metadata, Version};
+use super::secret::{self, Found, Metadata, Version, Written};
 use super::{Client, Data, Error};
 
 /// One mount of the engine. Paths are those of secrets, without `data/`.
@@ -368,47 +369,8 @@ impl Kv {
     }
 }
 
-/// A version that was written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Written {
-    /// Its number.
-    #[serde(rename = "version")]
-    pub number: u64,
-    /// When, as Vault says it (RFC 3339): no other version of a secret of this name has the same number and time.
-    #[serde(rename = "created_time")]
-    pub created: String,
-}
-
 /// What Vault says to a write in place of another version than the latest.
 const CAS: &str = "check-and-set parameter did not match";
 /// How often a write is tried whose answers are lost.
 const MOST_LOST: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// Whether a document is as RFC 7396 leaves one that was patched.
-fn is_patched(document: &Value, patch: &Value) -> bool {
-    let Value::Object(changes) = patch else { return document == patch };
-    document.is_object()
-        && changes.iter().all(|(name, change)| match (document.get(name), change) {
-            (None, Value::Null) => true,
-            (None, _) | (Some(_), Value::Null) => false,
-            (Some(there), change) => is_patched(there, change),
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_is_seen_in_what_it_made() {
-        let document = json!({ "a": 1, "b": { "c": 2, "d": 3 } });
-        for patch in [json!({}), json!({ "a": 1 }), json!({ "x": null, "b": { "c": 2, "y": null } })] {
-            assert!(is_patched(&document, &patch), "{patch}");
-        }
-        for patch in [json!({ "a": 2 }), json!({ "a": null }), json!({ "x": 1 }), json!({ "b": { "c": {} } })]
-        {
-            assert!(!is_patched(&document, &patch), "{patch}");
-        }
-    }
-}

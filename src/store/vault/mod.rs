@@ -143,16 +143,22 @@ impl VaultStore {
         let shared = &self.shared;
         let (state, certificates) = (shared.state().await?, shared.certificates().await?);
         let (record_path, path) = (shared.record_path(name.as_str()), shared.path(name));
-        if let Some(known) = known {
-            let document =
-                Document::read(state.find(&record_path).await?, state.mount(), &record_path)?.document;
-            if let Some(stored) = document.in_use(&shared.settings.layout, known) {
-                let record = document.record(state.mount(), &record_path)?;
-                return Ok(Loaded::new(Some(stored), None, record));
+        let document = async {
+            let found = state.find(&record_path).await?;
+            Ok::<_, StoreError>(Document::read(found, state.mount(), &record_path)?.document)
+        };
+        let secret = async { Ok::<_, StoreError>(certificates.find(&path).await?) };
+        let (document, secret) = match known {
+            None => tokio::try_join!(document, secret)?,
+            Some(known) => {
+                let document = document.await?;
+                if let Some(stored) = document.in_use(&shared.settings.layout, known) {
+                    let record = document.record(state.mount(), &record_path)?;
+                    return Ok(Loaded::new(Some(stored), None, record));
+                }
+                (document, secret.await?)
             }
-        }
-        let (found, secret) = tokio::try_join!(state.find(&record_path), certificates.find(&path))?;
-        let document = Document::read(found, state.mount(), &record_path)?.document;
+        };
         let record = document.record(state.mount(), &record_path)?;
         Ok(Secret::new(secret, &shared.settings.layout).loaded(&document, record))
     }
