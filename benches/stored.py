@@ -65,7 +65,9 @@ def in_vault(hydrant, rig, count, knobs):
         record = dict(document, name=name, record=json.dumps(mine).replace(FIRST, name))
         fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(fields["cert"])).hexdigest()
         record["issued"] = dict(record["issued"], fingerprint=fingerprint)
-        vault.ask(rig, "POST", f"kv-certificates/data/kept/{name}", {"data": fields})
+        written = vault.ask(rig, "POST", f"kv-certificates/data/kept/{name}", {"data": fields})["data"]
+        record["written"] = dict(document["written"], version=written["version"], created=written["created_time"],
+                                 certificate=fields["cert"])
         vault.ask(rig, "POST", f"hydrant/data/hydrant-state/{record_key(name)}", {"data": record})
 
     with futures.ThreadPoolExecutor(8) as pool:
