@@ -3,7 +3,8 @@
 
     vault_cluster.py DIR ADDRESS NODE      starts a node again that was killed, and unseals it
 
-Each has its data, log and pid file of its own, vault-1 to vault-3."""
+Each has its data, log and pid file of its own, vault-1 to vault-3. There is no secret/, which only a server for
+development makes by itself."""
 
 import os
 import pathlib
