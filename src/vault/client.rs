@@ -75,6 +75,23 @@ impl Client {
     /// # Errors
     /// [`Error::NoMount`], [`Error::NotVersion2`]; what can go wrong with any request.
     pub async fn kv(&self, mount: &str) -> Result<Kv, Error> {
+        let kv = self.kv_in_passing(mount)?;
+        kv.make_sure().await?;
+        Ok(kv)
+    }
+
+    /// The same for who begins with reading: what is found there shows that it keeps versions, and Vault is asked only
+    /// where nothing is found.
+    ///
+    /// # Errors
+    /// [`Error::Path`].
+    pub fn kv_in_passing(&self, mount: &str) -> Result<Kv, Error> {
+        let mount = super::path::checked(mount.trim_matches('/'))?;
+        Ok(Kv::new(self.clone(), mount.to_owned()))
+    }
+
+    /// Asks Vault whether a mount is of the KV engine and keeps versions.
+    pub(super) async fn look_at(&self, mount: &str) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Document {
             data: Mount,
@@ -85,7 +102,6 @@ impl Client {
             kind: String,
             options: Option<BTreeMap<String, String>>,
         }
-        let mount = super::path::checked(mount.trim_matches('/'))?;
         let path = format!("sys/internal/ui/mounts/{mount}");
         let mut request = Request::new(Verb::Get, &path);
         request.mount = Some(mount);
@@ -96,7 +112,7 @@ impl Client {
         let Mount { kind, options } = answer.json::<Document>(&path)?.data;
         let version = options.unwrap_or_default().remove("version");
         let engine = match (kind.as_str(), version.as_deref()) {
-            ("kv", Some("2")) => return Ok(Kv::new(self.clone(), mount.to_owned())),
+            ("kv", Some("2")) => return Ok(()),
             ("kv" | "generic", version) => format!("version {} of kv", version.unwrap_or("1")),
             (kind, _) => format!("of type {kind}"),
         };

@@ -4,6 +4,7 @@ mod concurrency;
 mod crash;
 mod faults;
 mod issuing;
+mod known;
 mod settings;
 
 use std::fs;
