@@ -4,12 +4,17 @@ Nobody checks the signature of what is stored, neither hydrant nor dehydrated, s
 and are made in seconds."""
 
 import base64
+import hashlib
 import json
 import os
 import re
 import shutil
+import ssl
 import textwrap
 import time
+from concurrent import futures
+
+import vault
 
 FIRST = "host-0000.bench.example"
 A_MONTH = 30 * 24 * 3600
@@ -38,6 +43,42 @@ def copies(hydrant, rig, count, place="stored"):
         (record.parent / f"{name}.lock").touch()
     (base / "domains.txt").write_text("".join(f"{name}\n" for name in names))
     return base
+
+
+def in_vault(hydrant, rig, count, knobs):
+    """The same in Vault, and a directory with the list and the way there alone."""
+    base = hydrant.directory(rig, "in-vault", [FIRST])
+    with open(base / "hydrant.yml", "a") as file:
+        file.write("store: vault\nvault: {mount: kv-certificates, prefix: kept}\n")
+    # The second run asks for renewal information.
+    for _ in range(2):
+        hydrant.run(rig, base, ["run"], knobs, counted=False)
+    original = vault.ask(rig, "GET", f"kv-certificates/data/kept/{FIRST}")["data"]["data"]
+    document = vault.ask(rig, "GET", f"hydrant/data/hydrant-state/{record_key(FIRST)}")["data"]["data"]
+    facts = json.loads(document["record"])
+    facts["renewal"]["next_check"] = int(time.time()) + A_MONTH
+    names = [f"host-{number:04}.bench.example" for number in range(count)]
+
+    def put(number, name):
+        fields = {field: copy(text, name, number) for field, text in original.items()} if number else original
+        mine = dict(facts, renewal=dict(facts["renewal"], certificate=renewal_id(facts, number))) if number else facts
+        record = dict(document, name=name, record=json.dumps(mine).replace(FIRST, name))
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(fields["cert"])).hexdigest()
+        record["issued"] = dict(record["issued"], fingerprint=fingerprint)
+        written = vault.ask(rig, "POST", f"kv-certificates/data/kept/{name}", {"data": fields})["data"]
+        record["written"] = dict(document["written"], version=written["version"], created=written["created_time"],
+                                 certificate=fields["cert"])
+        vault.ask(rig, "POST", f"hydrant/data/hydrant-state/{record_key(name)}", {"data": record})
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(count), names))
+    (base / "domains.txt").write_text("".join(f"{name}\n" for name in names))
+    return base
+
+
+def record_key(name):
+    """The name of a record's secret."""
+    return f"certificate-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 def first(base, count, place):

@@ -9,14 +9,34 @@ path "kv-certificates/data/*"     { capabilities = ["create", "read", "update"] 
 path "kv-certificates/metadata/*" { capabilities = ["patch"] }
 """
 
+# As the README has it.
+KEEPER = """
+path "kv-certificates/data/*"    { capabilities = ["create", "read", "update"] }
+path "hydrant/data/*"            { capabilities = ["create", "read", "update"] }
+path "hydrant/metadata/*"        { capabilities = ["create", "read", "update", "list"] }
+path "hydrant/destroy/*"         { capabilities = ["update"] }
+path "kv-certificates/detailed-metadata/*" { capabilities = ["list"] }
+"""
+
 
 def approle(rig):
     """The variables of a role that may push."""
     ask(rig, "POST", "sys/policies/acl/pusher", {"policy": POLICY})
     ask(rig, "POST", "auth/approle/role/pusher", {"token_policies": ["pusher"], "token_ttl": "60s"})
+    return ids(rig)
+
+
+def ids(rig):
     role = ask(rig, "GET", "auth/approle/role/pusher/role-id")["data"]["role_id"]
     secret = ask(rig, "POST", "auth/approle/role/pusher/secret-id", {})["data"]["secret_id"]
     return {"VAULT_ROLE_ID": role, "VAULT_SECRET_ID": secret, "VAULT_SECRET_BASE": "kv-certificates/data", "NO_PROXY": "*"}
+
+
+def keeper(rig):
+    """The variables of a role that may keep certificates."""
+    ask(rig, "POST", "sys/policies/acl/keeper", {"policy": KEEPER})
+    ask(rig, "POST", "auth/approle/role/pusher", {"token_policies": ["keeper"], "token_ttl": "60s"})
+    return ids(rig)
 
 
 def hooked(base, hook):

@@ -26,4 +26,5 @@ mod signals;
 mod support;
 mod tenants;
 mod vault;
+mod vault_cluster;
 mod vault_store;

@@ -5,9 +5,10 @@
 mod export;
 mod subcommand;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::StoreKind;
 use crate::config::ca::Ca;
@@ -42,6 +43,26 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line, the program's name first.
+    ///
+    /// # Errors
+    /// clap's, which also stand for what was asked of clap itself, as `--help`.
+    pub fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        let whole = <Self as CommandFactory>::command();
+        // clap copies each flag that may stand anywhere into each command, which costs more than reading the words. The
+        // command that is typed is enough; what cannot be read so is read, and explained, with all of them.
+        let typed = words.iter().skip(1).find_map(|word| whole.find_subcommand(word));
+        if let Some(typed) = typed {
+            let small = Options::augment_args(clap::Command::new("hydrant")).subcommand(typed.clone());
+            if let Ok(matches) = small.try_get_matches_from(words) {
+                return Self::from_arg_matches(&matches);
+            }
+        }
+        Self::try_parse_from(words)
+    }
 }
 
 /// Flags of every command.

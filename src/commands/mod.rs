@@ -25,8 +25,6 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 
-use clap::Parser;
-
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
 use crate::config::duration::Humane;
 use crate::config::{Config, DomainsSource, Format, Resolved};
@@ -48,7 +46,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(door) = lecertvend::Door::of(&arguments) {
         return door.enter();
     }
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::read(&arguments) {
         Ok(arguments) => arguments,
         // Help and version, to stdout and with 0; usage errors, to stderr and with 2.
         Err(error) => {

@@ -268,6 +268,7 @@ impl Hook {
             },
             stderr: passed_on,
             own_group,
+            alone: self.shared.is_alone(),
             limit: self.settings.timeout,
             grace: context.grace,
         }

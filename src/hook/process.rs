@@ -35,6 +35,8 @@ pub(super) struct Order {
     pub(super) stderr: Sink,
     /// Whether it leads a process group of its own, which is then stopped as a whole.
     pub(super) own_group: bool,
+    /// Whether no other process of ours is at work.
+    pub(super) alone: bool,
     pub(super) limit: Duration,
     pub(super) grace: Duration,
 }

@@ -42,6 +42,11 @@ impl Shared {
         }
     }
 
+    /// Whether whoever has a turn is the only one.
+    pub(super) fn is_alone(&self) -> bool {
+        self.slots.available_permits() == AT_ONCE - 1
+    }
+
     /// What dehydrated has exported when it makes this call: variables of a certificate are set one after the other, its
     /// names only when it begins to be issued, and stay set for the calls after it.
     pub(super) fn exported(&self, call: &HookCall, facts: Option<&Facts<'_>>) -> Vec<(&'static str, String)> {

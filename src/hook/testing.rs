@@ -59,6 +59,7 @@ pub(super) fn order(program: Program) -> Order {
         stdout: Sink::Lines,
         stderr: Sink::Lines,
         own_group: true,
+        alone: false,
         limit: Duration::from_mins(1),
         grace: Duration::from_millis(100),
     }

@@ -105,6 +105,7 @@ impl Trials {
             stdout: Sink::Capture,
             stderr: Sink::Lines,
             own_group: true,
+            alone: true,
             limit: self.settings.timeout,
             grace: self.context.grace,
         };

@@ -57,9 +57,14 @@ pub enum Status {
 /// When it cannot be started or watched.
 pub(super) async fn run(order: Order, stop: &Stop, mut output: Output<'_>) -> io::Result<Outcome> {
     let (limit, grace) = (order.limit, order.grace);
-    // Starting waits for the kernel to read the program, perhaps from a slow disk.
-    let started = tokio::task::spawn_blocking(move || start(&order)).await.map_err(io::Error::other)?;
-    let mut watch = Watch::new(started?)?;
+    // Starting waits for the kernel to read the program: a millisecond, in which a hundred others would wait, too. For
+    // one alone, to hand that to another thread and back costs more.
+    let started = if order.alone {
+        start(&order)?
+    } else {
+        tokio::task::spawn_blocking(move || start(&order)).await.map_err(io::Error::other)??
+    };
+    let mut watch = Watch::new(started)?;
     let died = died(watch.child.pid);
     tokio::pin!(died);
     let mut buffer = vec![0; 16 * 1024];

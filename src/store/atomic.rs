@@ -293,13 +293,16 @@ fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
     age.is_zero() || found.is_some_and(|found| found >= age)
 }
 
-/// Makes a file of that content and mode, synced.
+/// Makes a file of that content and mode, synced, in place of one of that name.
 fn fill(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    let create = || OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
+    let mut file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()?
+        }
+        made => made?,
+    };
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     file.sync_all()

@@ -265,12 +265,12 @@ impl StoreError {
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        use crate::vault::Error::{NoMount, NotVersion2, Path, Setting};
+        use crate::vault::Error::{NoMount, NoSecret, NotVersion2, Path, Setting};
         match self {
             Self::Vault(error) if error.may_pass() => ErrorKind::Unreachable,
-            Self::Vault(NoMount { .. } | NotVersion2 { .. } | Path { .. } | Setting { .. }) => {
-                ErrorKind::Config
-            }
+            Self::Vault(
+                NoMount { .. } | NoSecret { .. } | NotVersion2 { .. } | Path { .. } | Setting { .. },
+            ) => ErrorKind::Config,
             _ => ErrorKind::Failed,
         }
     }

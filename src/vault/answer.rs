@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::Error;
@@ -45,6 +46,7 @@ impl Answer {
             // What came instead of the answer may have been put there by a proxy, after Vault did what it was asked.
             200..=299 => (self.not_vault(path), Setback::Lost { timed_out: false }),
             300..=399 => (self.redirected(), Setback::Busy(None)),
+            403 if request.is_login => (self.refused(path, said), Setback::Refused),
             403 => (request.denied(&said), Setback::Refused),
             404 => (not_found(request, message, self.not_vault(path)), Setback::Refused),
             429 => (Error::Throttled { message: said, retry_after: wait }, Setback::Busy(wait)),
@@ -94,8 +96,10 @@ impl Answer {
     }
 
     fn redirected(&self) -> Error {
-        let to = self.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
-        Error::Redirected { to: to.to_owned() }
+        let to = self.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        // Which node it is: the path is that of the request.
+        let to = to.and_then(|to| Url::parse(to).ok()).map(|to| to.origin().ascii_serialization());
+        Error::Redirected { to: to.unwrap_or_else(|| "nowhere".to_owned()) }
     }
 
     fn refused(&self, path: &str, message: String) -> Error {

@@ -80,13 +80,24 @@ impl Client {
     /// # Errors
     /// [`Error::NoMount`], [`Error::NotVersion2`]; what can go wrong with any request.
     pub async fn kv(&self, mount: &str) -> Result<Kv, Error> {
-        let mount = super::path::checked(mount.trim_matches('/'))?;
-        let checked = Rc::clone(self.0.mounts.borrow_mut().entry(mount.to_owned()).or_default());
-        checked.get_or_try_init(|| self.check(mount)).await?;
-        Ok(Kv::new(self.clone(), mount.to_owned()))
+        let kv = self.kv_in_passing(mount)?;
+        kv.make_sure().await?;
+        Ok(kv)
     }
 
-    async fn check(&self, mount: &str) -> Result<(), Error> {
+    /// The same for who begins with reading: what is found there shows that it keeps versions, and Vault is asked only
+    /// where nothing is found.
+    ///
+    /// # Errors
+    /// [`Error::Path`].
+    pub fn kv_in_passing(&self, mount: &str) -> Result<Kv, Error> {
+        let mount = super::path::checked(mount.trim_matches('/'))?;
+        let is_known = Rc::clone(self.0.mounts.borrow_mut().entry(mount.to_owned()).or_default());
+        Ok(Kv::new(self.clone(), mount.to_owned(), is_known))
+    }
+
+    /// Asks Vault whether a mount is of the KV engine and keeps versions.
+    pub(super) async fn look_at(&self, mount: &str) -> Result<(), Error> {
         #[derive(Deserialize)]
         struct Document {
             data: Mount,

@@ -43,6 +43,8 @@ pub(super) struct Request<'a> {
     pub(super) capabilities: &'static [&'static str],
     /// Who asks; none for what everybody may.
     pub(super) token: Option<Secret>,
+    /// Whether it asks for a token: what refuses it is no policy.
+    pub(super) is_login: bool,
 }
 
 /// The method of a request.
@@ -78,6 +80,7 @@ impl<'a> Request<'a> {
             repeat_if_lost: true,
             capabilities,
             token: None,
+            is_login: false,
         }
     }
 

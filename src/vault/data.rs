@@ -116,6 +116,17 @@ pub(super) fn wipe(value: &mut Value) {
     }
 }
 
+/// Whether a document is as RFC 7396 leaves one that was patched.
+pub(super) fn is_patched(document: &Value, patch: &Value) -> bool {
+    let Value::Object(changes) = patch else { return document == patch };
+    document.is_object()
+        && changes.iter().all(|(name, change)| match (document.get(name), change) {
+            (None, Value::Null) => true,
+            (None, _) | (Some(_), Value::Null) => false,
+            (Some(there), change) => is_patched(there, change),
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +156,18 @@ mod tests {
         let mut value = serde_json::json!({ "a": ["b", { "c": "d" }], "e": 1 });
         wipe(&mut value);
         assert_eq!(value, serde_json::json!({ "a": ["", { "c": "" }], "e": 1 }));
+    }
+
+    #[test]
+    fn a_patch_is_seen_in_what_it_made() {
+        use serde_json::json;
+        let document = json!({ "a": 1, "b": { "c": 2, "d": 3 } });
+        for patch in [json!({}), json!({ "a": 1 }), json!({ "x": null, "b": { "c": 2, "y": null } })] {
+            assert!(is_patched(&document, &patch), "{patch}");
+        }
+        for patch in [json!({ "a": 2 }), json!({ "a": null }), json!({ "x": 1 }), json!({ "b": { "c": {} } })]
+        {
+            assert!(!is_patched(&document, &patch), "{patch}");
+        }
     }
 }

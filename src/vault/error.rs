@@ -1,10 +1,12 @@
 //! How a conversation with Vault fails.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::options::SERVICE_ACCOUNT;
 use crate::acme::{innermost, is_untrusted};
 
 /// Why something could not be read from Vault or written to it.
@@ -55,6 +57,14 @@ pub enum Error {
     NoMount {
         /// Its name.
         mount: String,
+    },
+    /// A file that should hold what it takes to log in.
+    #[error("cannot log in with {}: {reason}", path.display())]
+    NoSecret {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
     },
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up: {}", innermost(cause))]
@@ -208,11 +218,19 @@ impl Error {
                     "`vault secrets enable -path={mount} -version=2 kv` makes one; check VAULT_NAMESPACE as well"
                 )];
             }
+            Self::NoSecret { path, .. } if path.as_path() == Path::new(SERVICE_ACCOUNT) => {
+                "let the pod have the token of its service account, or name the file with one in VAULT_ID_TOKEN_FILE"
+            }
+            Self::NoSecret { .. } => "name a file that can be read in the variable that ends in _FILE",
             Self::NotVersion2 { mount, engine } if engine.starts_with("version 1") => {
                 return vec![format!("`vault kv enable-versioning {mount}` makes it version 2")];
             }
-            Self::Redirected { .. } => {
-                "name the active node, or a load balancer that finds it, in VAULT_ADDR"
+            // A standby that has lost its leader names that one until there is another.
+            Self::Redirected { to } => {
+                return vec![
+                    format!("if {to} is down: the cluster has a leader again once most of its nodes run"),
+                    "else name the active node, or a load balancer that finds it, in VAULT_ADDR".to_owned(),
+                ];
             }
             Self::TokenRefused => {
                 "give a new one in VAULT_TOKEN, or log in with VAULT_ROLE_ID and VAULT_SECRET_ID, or a job's JWT"

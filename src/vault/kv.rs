@@ -1,15 +1,18 @@
 //! Version 2 of the KV engine: <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2>.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::answer::Answer;
 use super::connection::{Request, Verb};
+use super::data::is_patched;
 use super::path::{checked, folder};
-use super::secret::{self, Found, Metadata, Version};
+use super::secret::{self, Found, Metadata, Version, Written};
 use super::{Client, Data, Error};
 
 /// One mount of the engine. Paths are those of secrets, without `data/`.
@@ -17,11 +20,18 @@ use super::{Client, Data, Error};
 pub struct Kv {
     client: Client,
     mount: String,
+    /// Whether it is known to keep versions.
+    is_known: Rc<OnceCell<()>>,
 }
 
 impl Kv {
-    pub(super) fn new(client: Client, mount: String) -> Self {
-        Self { client, mount }
+    pub(super) fn new(client: Client, mount: String, is_known: Rc<OnceCell<()>>) -> Self {
+        Self { client, mount, is_known }
+    }
+
+    /// Asks whether it keeps versions, unless that is known.
+    pub(super) async fn make_sure(&self) -> Result<(), Error> {
+        self.is_known.get_or_try_init(|| self.client.look_at(&self.mount)).await.copied()
     }
 
     /// The name of the mount.
@@ -62,6 +72,14 @@ impl Kv {
     /// [`Error::Conflict`] when the latest version is another one; what can go wrong with any request. When no answer
     /// came and none can be had, it is unknown whether the version was written.
     pub async fn write(&self, path: &str, data: &Data, cas: u64) -> Result<u64, Error> {
+        Ok(self.write_and_see(path, data, cas).await?.number)
+    }
+
+    /// The same; also says when Vault wrote it.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_and_see(&self, path: &str, data: &Data, cas: u64) -> Result<Written, Error> {
         let is_ours = |written: &Value| written == data.as_value();
         self.change(Verb::Post, path, data.as_value(), cas, is_ours).await
     }
@@ -73,7 +91,7 @@ impl Kv {
     /// [`Error::Absent`]; as [`Self::write`].
     pub async fn patch(&self, path: &str, changes: &Data, cas: u64) -> Result<u64, Error> {
         let is_ours = |written: &Value| is_patched(written, changes.as_value());
-        self.change(Verb::Patch, path, changes.as_value(), cas, is_ours).await
+        Ok(self.change(Verb::Patch, path, changes.as_value(), cas, is_ours).await?.number)
     }
 
     /// What is known about a secret without reading it.
@@ -158,6 +176,35 @@ impl Kv {
         Ok(answer.json::<Document>(&url)?.data.keys)
     }
 
+    /// What is known about the secrets right in a folder, by their names, in one request that only OpenBao has.
+    /// `None`: it is not told.
+    ///
+    /// # Errors
+    /// What can go wrong with any request but that Vault does not know it, or the policy denies it.
+    pub async fn list_with_metadata(&self, path: &str) -> Result<Option<BTreeMap<String, Metadata>>, Error> {
+        #[derive(Deserialize)]
+        struct Document {
+            data: Infos,
+        }
+        #[derive(Deserialize)]
+        struct Infos {
+            #[serde(default)]
+            key_info: BTreeMap<String, Value>,
+        }
+        let url = self.url("detailed-metadata", &folder(path)?);
+        let answer = match self.send(Request::new(Verb::List, &url)).await {
+            Err(Error::Denied { .. } | Error::NotVault { .. } | Error::Refused { .. }) => return Ok(None),
+            answer => answer?,
+        };
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let infos = answer.json::<Document>(&url)?.data.key_info;
+        // A folder has none.
+        let known = |(name, info)| Some((name, serde_json::from_value(info).ok()?));
+        Ok(Some(infos.into_iter().filter_map(known).collect()))
+    }
+
     /// Deletes the latest version, so that it can be undone. Succeeds when there is none.
     ///
     /// # Errors
@@ -207,8 +254,25 @@ impl Kv {
         let url = self.url("data", checked(path)?);
         let mut request = Request::new(Verb::Get, &url);
         request.query = number.map(|number| ("version", number.to_string())).into_iter().collect();
-        let answer = self.send(request).await?;
-        secret::found(&self.mount, &url, &answer)
+        request.mount = Some(&self.mount);
+        let found = match self.client.send(request).await {
+            Ok(answer) => secret::found(&self.mount, &url, &answer),
+            Err(error) => Err(error),
+        };
+        match &found {
+            // They come with what is known of versions.
+            Ok(Found::Version(_) | Found::Deleted { .. }) => drop(self.is_known.set(())),
+            // Version 1 says that too, and so does no engine at all.
+            Ok(Found::Absent)
+            | Err(
+                Error::Denied { .. }
+                | Error::NotVault { .. }
+                | Error::NotVersion2 { .. }
+                | Error::Refused { .. },
+            ) => self.make_sure().await?,
+            Err(_) => {}
+        }
+        found
     }
 
     /// Makes a version, whatever becomes of the answer: when it is lost, the version is looked for.
@@ -219,7 +283,7 @@ impl Kv {
         data: &Value,
         cas: u64,
         is_ours: impl Fn(&Value) -> bool,
-    ) -> Result<u64, Error> {
+    ) -> Result<Written, Error> {
         #[derive(Serialize)]
         struct Write<'a> {
             options: Cas,
@@ -250,7 +314,8 @@ impl Kv {
             match self.find_version(path, Some(cas + 1)).await {
                 Ok(Found::Version(version)) if version.number == cas + 1 => {
                     let is_written = is_ours(version.data.as_value());
-                    return if is_written { Ok(cas + 1) } else { Err(self.conflict(path, cas)) };
+                    let written = Written { number: version.number, created: version.created };
+                    return if is_written { Ok(written) } else { Err(self.conflict(path, cas)) };
                 }
                 // Trimmed or deleted: somebody has written on top.
                 Ok(Found::Deleted { .. }) => return Err(self.conflict(path, cas)),
@@ -263,19 +328,15 @@ impl Kv {
         }
     }
 
-    fn written(&self, path: &str, url: &str, answer: &Answer) -> Result<u64, Error> {
+    fn written(&self, path: &str, url: &str, answer: &Answer) -> Result<Written, Error> {
         #[derive(Deserialize)]
         struct Document {
-            data: Number,
-        }
-        #[derive(Deserialize)]
-        struct Number {
-            version: u64,
+            data: Written,
         }
         if answer.status == 404 {
             return Err(Error::Absent { path: self.full(path) });
         }
-        Ok(answer.json::<Document>(url)?.data.version)
+        Ok(answer.json::<Document>(url)?.data)
     }
 
     async fn change_versions(&self, what: &str, path: &str, versions: &[u64]) -> Result<(), Error> {
@@ -286,6 +347,7 @@ impl Kv {
     }
 
     async fn send(&self, mut request: Request<'_>) -> Result<Answer, Error> {
+        self.make_sure().await?;
         request.mount = Some(&self.mount);
         self.client.send(request).await
     }
@@ -308,31 +370,3 @@ const CAS: &str = "check-and-set parameter did not match";
 /// How often a write is tried whose answers are lost.
 const MOST_LOST: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// Whether a document is as RFC 7396 leaves one that was patched.
-fn is_patched(document: &Value, patch: &Value) -> bool {
-    let Value::Object(changes) = patch else { return document == patch };
-    document.is_object()
-        && changes.iter().all(|(name, change)| match (document.get(name), change) {
-            (None, Value::Null) => true,
-            (None, _) | (Some(_), Value::Null) => false,
-            (Some(there), change) => is_patched(there, change),
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_is_seen_in_what_it_made() {
-        let document = json!({ "a": 1, "b": { "c": 2, "d": 3 } });
-        for patch in [json!({}), json!({ "a": 1 }), json!({ "x": null, "b": { "c": 2, "y": null } })] {
-            assert!(is_patched(&document, &patch), "{patch}");
-        }
-        for patch in [json!({ "a": 2 }), json!({ "a": null }), json!({ "x": 1 }), json!({ "b": { "c": {} } })]
-        {
-            assert!(!is_patched(&document, &patch), "{patch}");
-        }
-    }
-}

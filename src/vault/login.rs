@@ -177,7 +177,8 @@ impl State {
         let path = format!("auth/{}/login", mount.trim_matches('/'));
         let request = Request::new(Verb::Post, &path).with(&body);
         super::data::wipe(&mut body);
-        let answer = connection.send(&request?).await.map_err(|error| refused(mount, error))?;
+        let request = Request { is_login: true, ..request? };
+        let answer = connection.send(&request).await.map_err(|error| refused(mount, error))?;
         let granted = granted(&answer, &path)?;
         Ok(Held::granted(granted))
     }
@@ -369,7 +370,6 @@ fn refused(mount: &str, error: Error) -> Error {
     let mount = mount.to_owned();
     match error {
         Error::Refused { message, .. } => Error::LoginRefused { mount, message },
-        Error::Denied { .. } => Error::LoginRefused { mount, message: "permission denied".to_owned() },
         error => error,
     }
 }

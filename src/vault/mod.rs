@@ -46,4 +46,4 @@ pub use error::Error;
 pub use kv::Kv;
 pub use layout::{Content, Layout, LayoutError, Part};
 pub use options::{Auth, Options, SecretId, Source, Tls};
-pub use secret::{Found, Metadata, Version, VersionState};
+pub use secret::{Found, Metadata, Version, VersionState, Written};

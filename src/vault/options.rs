@@ -127,7 +127,7 @@ impl Source {
             Self::Text(secret) => return Ok(secret.clone()),
             Self::File(path) => path,
         };
-        let refuse = |reason: String| Error::Setting { name: path.display().to_string(), reason };
+        let refuse = |reason: String| Error::NoSecret { path: path.clone(), reason };
         let text = std::fs::read_to_string(path).map(zeroize::Zeroizing::new);
         let text = text.map_err(|error| refuse(error.to_string()))?;
         match text.trim() {

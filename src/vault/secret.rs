@@ -41,6 +41,17 @@ pub struct Version {
     pub custom_metadata: BTreeMap<String, String>,
 }
 
+/// A version that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Written {
+    /// Its number.
+    #[serde(rename = "version")]
+    pub number: u64,
+    /// When, as Vault says it (RFC 3339): no other version of a secret of this name has the same number and time.
+    #[serde(rename = "created_time")]
+    pub created: String,
+}
+
 /// What is known about a secret without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Metadata {

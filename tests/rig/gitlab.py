@@ -3,13 +3,13 @@
 
 "expires_in=SECONDS" counts from now, and may be negative. A value that begins with [ or { is JSON."""
 
-import base64
 import json
 import pathlib
-import subprocess
 import sys
 import time
 import uuid
+
+import jwt
 
 ISSUER = "https://gitlab.example"
 AUDIENCE = "https://vault.example"
@@ -17,8 +17,7 @@ AUDIENCE = "https://vault.example"
 
 def make_keys(directory):
     """Makes the issuer's key; returns the public half in PEM."""
-    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", directory / "issuer.key")
-    return openssl("pkey", "-in", directory / "issuer.key", "-pubout").decode()
+    return jwt.make_key(directory / "issuer.key")
 
 
 def claims(given):
@@ -41,18 +40,7 @@ def claims(given):
 
 
 def token(directory, given):
-    """A signed token (RFC 7515)."""
-    parts = [{"alg": "RS256", "typ": "JWT"}, claims(given)]
-    signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
-    return f"{signed}.{base64url(openssl('dgst', '-sha256', '-sign', directory / 'issuer.key', text=signed))}"
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def openssl(*arguments, text=""):
-    return subprocess.run(["openssl", *arguments], input=text.encode(), check=True, capture_output=True).stdout
+    return jwt.signed(directory / "issuer.key", claims(given))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ mod route53;
 mod running;
 mod test;
 mod vault;
+mod vault_cluster;
+mod vault_kubernetes;
 
 pub(crate) use cloudflare::{Cloudflare, Token, cloudflare_hook};
 pub(crate) use faults::Request;
@@ -25,3 +27,4 @@ pub(crate) use route53::{Route53, route53_hook};
 pub(crate) use running::Running;
 pub(crate) use test::{Test, dehydrated, hydrant, own_hook_config, part, rig_hook};
 pub(crate) use vault::{AppRole, PUSHER, Vault, vault_hook};
+pub(crate) use vault_cluster::VaultCluster;

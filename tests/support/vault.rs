@@ -10,7 +10,9 @@ use super::test::{Test, hydrant};
 
 /// The Vault of a rig with `--vault`, asked with its root token.
 pub(crate) struct Vault<'r> {
-    rig: &'r Rig,
+    pub(super) rig: &'r Rig,
+    /// Where it answers without TLS.
+    pub(super) address: String,
 }
 
 /// What an AppRole logs in with.
@@ -28,8 +30,8 @@ path "kv-certificates/metadata/*" { capabilities = ["patch"] }
 impl<'r> Vault<'r> {
     #[track_caller]
     pub(crate) fn new(rig: &'r Rig) -> Vault<'r> {
-        assert!(rig.environment().contains_key("RIG_VAULT"), "the rig was started without --vault");
-        Vault { rig }
+        let address = rig.environment().get("RIG_VAULT").expect("the rig was started with --vault");
+        Vault { rig, address: address.clone() }
     }
 
     /// The fields of the latest version of a secret; `mount/path`.
@@ -101,7 +103,7 @@ impl<'r> Vault<'r> {
     /// The `vault.inc` of somebody with this role.
     pub(crate) fn inc(&self, role: &AppRole) -> String {
         let AppRole { role_id, secret_id } = role;
-        let address = &self.rig.environment()["RIG_VAULT"];
+        let address = &self.address;
         format!(
             "VAULT_ROLE_ID={role_id}\nVAULT_SECRET_ID={secret_id}\nVAULT_ADDRESS={address}\n\
              VAULT_SECRET_BASE=kv-certificates/data\n"
@@ -188,7 +190,7 @@ impl<'r> Vault<'r> {
         if let Some(body) = body {
             command.args(["--data-binary", &body.to_string()]);
         }
-        let answer = curl(command.arg(format!("{}/v1/{path}", environment["RIG_VAULT"])));
+        let answer = curl(command.arg(format!("{}/v1/{path}", self.address)));
         if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
     }
 }

@@ -87,7 +87,7 @@ fn each_layout_has_exactly_its_fields() {
 }
 
 #[test]
-fn a_delivery_takes_five_requests_and_a_look_two() {
+fn the_first_delivery_takes_five_requests_later_ones_four_and_a_look_one() {
     let rig = rig_with_faults();
     let vault = Vault::new(&rig);
     let test = place(&vault);
@@ -95,8 +95,8 @@ fn a_delivery_takes_five_requests_and_a_look_two() {
     assert_eq!(
         vault.requests(),
         [
-            "GET sys/internal/ui/mounts/kv-certificates 200",
             "GET kv-certificates/data/a.example 404",
+            "GET sys/internal/ui/mounts/kv-certificates 200",
             "POST kv-certificates/data/a.example 200",
             "GET kv-certificates/data/a.example?version=1 200",
             "PATCH kv-certificates/metadata/a.example 204",
@@ -116,9 +116,19 @@ fn a_delivery_takes_five_requests_and_a_look_two() {
 
     vault.forget_requests();
     unchanged(&test, "a.example").code(0).stdout("").stderr("");
+    assert_eq!(vault.requests(), ["GET kv-certificates/data/a.example 200"]);
+
+    vault.write(SECRET, &json!({ "cert": "of before" }));
+    vault.forget_requests();
+    deploy(&test, "a.example").code(0).stderr("");
     assert_eq!(
         vault.requests(),
-        ["GET sys/internal/ui/mounts/kv-certificates 200", "GET kv-certificates/data/a.example 200"]
+        [
+            "GET kv-certificates/data/a.example 200",
+            "POST kv-certificates/data/a.example 200",
+            "GET kv-certificates/data/a.example?version=3 200",
+            "PATCH kv-certificates/metadata/a.example 204",
+        ]
     );
 }
 

@@ -3,6 +3,7 @@
 mod client;
 mod faults;
 mod hook;
+mod kubernetes;
 mod login;
 mod numberly;
 mod pipeline;

@@ -5,6 +5,7 @@ mod crash;
 mod dehydrated;
 mod faults;
 mod issuing;
+mod known;
 mod requests;
 mod settings;
 mod tokens;

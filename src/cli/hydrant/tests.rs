@@ -5,7 +5,7 @@ use clap::{CommandFactory as _, error::ErrorKind};
 use super::*;
 
 fn parse(words: &str) -> Result<Arguments, clap::Error> {
-    Arguments::try_parse_from(words.split_whitespace())
+    Arguments::read(&words.split_whitespace().map(OsString::from).collect::<Vec<_>>())
 }
 
 #[test]
@@ -24,6 +24,27 @@ fn flags_may_stand_on_either_side_of_the_command() {
     }
     assert_eq!(parse("hydrant run --reuse-key").unwrap().options.reuse_key, Some(true));
     assert_eq!(parse("hydrant run --reuse-key=false").unwrap().options.reuse_key, Some(false));
+}
+
+#[test]
+fn a_flag_may_have_the_name_of_a_command_as_its_value() {
+    let parsed = parse("hydrant --config run plan --only lint").unwrap();
+    assert_eq!(parsed.options.config, Some("run".into()));
+    assert!(matches!(parsed.command, Command::Plan(plan) if plan.selection.only.len() == 1));
+}
+
+#[test]
+fn what_is_wrong_is_said_about_the_whole_command_line() {
+    for words in [
+        "hydrant run --jbos 3",
+        "hydrant run --help",
+        "hydrant --only run rnu",
+        "hydrant hook",
+        "hydrant help run",
+    ] {
+        let whole = Arguments::try_parse_from(words.split_whitespace()).unwrap_err();
+        assert_eq!(parse(words).unwrap_err().to_string(), whole.to_string(), "{words}");
+    }
 }
 
 #[test]

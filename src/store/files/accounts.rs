@@ -27,7 +27,7 @@ use crate::key::Secret;
 use crate::store::atomic::{self, FileError, Modes};
 use crate::store::{Accounts, Pending, StoreError, StoredAccount};
 
-/// The accounts below one directory. Every method blocks on the disk in a thread of its own.
+/// The accounts below one directory. What writes blocks on the disk in a thread of its own.
 #[derive(Clone, Debug)]
 pub struct FileAccounts {
     place: Place,
@@ -146,12 +146,12 @@ impl Accounts for FileAccounts {
 
     fn load<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<Option<StoredAccount>, StoreError>> {
         let files = self.files(ca);
-        Box::pin(blocking(move || files.load()))
+        Box::pin(async move { files.load() })
     }
 
     fn is_deactivated<'a>(&'a self, ca: &'a str) -> Pending<'a, Result<bool, StoreError>> {
         let path = self.files(ca).deactivated;
-        Box::pin(blocking(move || Ok(path.try_exists().map_err(FileError::at("look up", &path))?)))
+        Box::pin(async move { Ok(path.try_exists().map_err(FileError::at("look up", &path))?) })
     }
 
     fn adopt_key<'a>(&'a self, ca: &'a str, key: &'a Secret) -> Pending<'a, Result<Secret, StoreError>> {

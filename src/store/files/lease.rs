@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::system::uname;
 
 use super::layout;
-use super::read::Reader;
+use super::read::{self, Reader};
 use crate::ledger::Record;
 use crate::store::StoreError;
 use crate::store::atomic::{self, FILE_MODE, FileError};
@@ -76,7 +76,7 @@ impl Held {
     /// Reads the record that later writes replace.
     pub(crate) fn record(&self) -> Result<Record, StoreError> {
         let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
-        let record = self.reader()?.record(&self.name)?.unwrap_or_default();
+        let record = read::record_in(&self.records, &self.name)?.unwrap_or_default();
         *fence = record.fence;
         Ok(record)
     }
@@ -89,7 +89,7 @@ impl Held {
         if !is_at(&self.lock, &path).map_err(FileError::at("look up", &path))? {
             return Err(lost());
         }
-        let found = self.reader()?.record(&self.name)?.map_or(0, |record| record.fence);
+        let found = read::record_in(&self.records, &self.name)?.map_or(0, |record| record.fence);
         if found != *fence {
             return Err(lost());
         }

@@ -101,13 +101,12 @@ impl Store for FileStore {
 
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>> {
         Box::pin(async move {
-            // Below a hundred, starting a thread costs more than it saves, and so does asking how many would help.
-            let size = if names.len() <= ONE_THREAD {
-                ONE_THREAD
-            } else {
-                let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-                names.len().div_ceil(threads).max(ONE_THREAD)
-            };
+            // To start a thread costs more than to read so few, and so does asking how many would help.
+            if names.len() <= ONE_THREAD {
+                return self.load_part(names);
+            }
+            let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+            let size = names.len().div_ceil(threads).max(ONE_THREAD);
             let parts: Vec<_> = names
                 .chunks(size)
                 .map(|part| {
@@ -124,9 +123,8 @@ impl Store for FileStore {
     }
 
     fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>> {
-        let store = self.clone();
         Box::pin(async move {
-            let mut names = blocking(move || store.list_records()).await?;
+            let mut names = self.list_records()?;
             let known: BTreeSet<&CertName> = known.iter().collect();
             names.retain(|name| !known.contains(name));
             Ok(names)
@@ -149,7 +147,10 @@ impl Store for FileStore {
     fn lease<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<LeaseOutcome, StoreError>> {
         let (store, name) = (self.clone(), name.clone());
         Box::pin(async move {
-            match blocking(move || store.take(name.as_str())).await? {
+            let take = move || store.take(name.as_str());
+            let attempt =
+                if self.leases.load(Ordering::Relaxed) == 0 { take() } else { blocking(take).await };
+            match attempt? {
                 Attempt::Taken(lease) => Ok(LeaseOutcome::Taken(lease)),
                 Attempt::HeldBy(holder) => Ok(LeaseOutcome::HeldBy(holder)),
             }

@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
     /// What is known about one certificate.
     pub(crate) fn load(&self, name: &str) -> LoadResult {
         let (stored, damage) = self.stored(name)?;
-        Ok(Loaded::new(stored, damage, self.record(name)?.unwrap_or_default()))
+        Ok(Loaded::new(stored, damage, record(&self.records, name)?.unwrap_or_default()))
     }
 
     /// The certificate in use, and what is wrong with it.
@@ -50,15 +50,19 @@ impl<'a> Reader<'a> {
         let damage = damage(&dir, &leaf, timestamp)?;
         Ok((Some(Stored { leaf, timestamp }), damage))
     }
+}
 
-    /// The record, if there is one.
-    pub(crate) fn record(&self, name: &str) -> Result<Option<Record>, StoreError> {
-        let file = layout::record_name(name);
-        let Some(json) = self.records.read(&file)? else { return Ok(None) };
-        match Record::parse(&json) {
-            Ok(record) => Ok(Some(record)),
-            Err(source) => Err(StoreError::Record { path: self.records.path.join(file), source }),
-        }
+/// A record without its certificate, if there is one.
+pub(crate) fn record_in(records: &Path, name: &str) -> Result<Option<Record>, StoreError> {
+    record(&Directory::open(records)?, name)
+}
+
+fn record(records: &Directory<'_>, name: &str) -> Result<Option<Record>, StoreError> {
+    let file = layout::record_name(name);
+    let Some(json) = records.read(&file)? else { return Ok(None) };
+    match Record::parse(&json) {
+        Ok(record) => Ok(Some(record)),
+        Err(source) => Err(StoreError::Record { path: records.path.join(file), source }),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::key::{PrivateKey, Secret as Hidden};
 use crate::ledger::{CertificateKey, Record, RecordError};
 use crate::store::files::layout as names;
 use crate::store::{Damage, Loaded, Paths, StoreError, Stored};
-use crate::vault::{Data, Error, Found, Layout};
+use crate::vault::{Data, Error, Found, Layout, Metadata, VersionState};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -47,6 +47,9 @@ pub(super) struct Document {
     /// When the certificate in use was made, for layouts that do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) issued: Option<Issued>,
+    /// The certificate in use as it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) written: Option<InUse>,
     /// The key that is ready for the next issue, PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) next_key: Option<Hidden>,
@@ -95,6 +98,39 @@ impl Issued {
     }
 }
 
+/// The version of its secret that hydrant has written, and the certificate in it: as long as it is the latest, there is
+/// nothing to be read that is not known.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InUse {
+    version: u64,
+    /// A secret that was removed for good begins with version 1 again.
+    created: String,
+    /// The fields that it was written in.
+    layout: String,
+    certificate: String,
+}
+
+impl InUse {
+    pub(super) fn new(secret: &Secret, layout: &Layout, certificate: &str) -> Self {
+        Self {
+            version: secret.cas,
+            created: secret.created.clone(),
+            layout: layout.to_string(),
+            certificate: certificate.to_owned(),
+        }
+    }
+
+    /// Whether this is what is known of the secret now.
+    fn is_latest(&self, layout: &Layout, known: &Metadata) -> bool {
+        let is_there = |state: &VersionState| {
+            state.created_time == self.created && state.deletion_time.is_empty() && !state.destroyed
+        };
+        self.version == known.current_version
+            && known.versions.get(&self.version).is_some_and(is_there)
+            && self.layout == layout.to_string()
+    }
+}
+
 /// A document as it was found.
 pub(super) struct FoundDocument {
     pub(super) document: Document,
@@ -137,6 +173,14 @@ impl Document {
             .map_err(|source| StoreError::Record { path: place(mount, path), source })
     }
 
+    /// The certificate in use, if what is known of its secret shows that it is the one that was written.
+    pub(super) fn in_use(&self, layout: &Layout, known: &Metadata) -> Option<Stored> {
+        let written = self.written.as_ref().filter(|written| written.is_latest(layout, known))?;
+        let leaf = Leaf::parse_first(written.certificate.as_bytes()).ok()?;
+        let issued = self.issued.as_ref().filter(|issued| issued.fingerprint == leaf.fingerprint)?;
+        Some(Stored { leaf, timestamp: Some(issued.timestamp) })
+    }
+
     pub(super) fn set_record(&mut self, record: &Record) {
         let json = record.to_json();
         self.record = Some(Hidden::new(String::from_utf8_lossy(&json)));
@@ -163,6 +207,8 @@ fn place(mount: &str, path: &str) -> PathBuf {
 pub(super) struct Secret {
     /// What a write replaces.
     pub(super) cas: u64,
+    /// When that was written.
+    pub(super) created: String,
     pub(super) data: Data,
     layout: Layout,
 }
@@ -170,8 +216,9 @@ pub(super) struct Secret {
 impl Secret {
     pub(super) fn new(found: Found, layout: &Layout) -> Self {
         let cas = found.cas();
-        let data = found.version().map(|version| version.data).unwrap_or_default();
-        Self { cas, data, layout: layout.clone() }
+        let found = found.version().map(|version| (version.created, version.data));
+        let (created, data) = found.unwrap_or_default();
+        Self { cas, created, data, layout: layout.clone() }
     }
 
     /// What is known about the certificate.

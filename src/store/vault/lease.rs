@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Shared;
-use super::document::{Document, Issued, Secret, Set};
+use super::document::{Document, InUse, Issued, Secret, Set};
 use super::keeper::Hand;
 use super::scratch::{self, Scratch};
 use crate::chain::Chain;
@@ -15,7 +15,7 @@ use crate::key::{PrivateKey, Secret as Hidden};
 use crate::ledger::{CertificateKey, KeySource, Record, Staged};
 use crate::store::files::layout as names;
 use crate::store::{Leased, Loaded, Paths, Pending, Stapling, StoreError};
-use crate::vault::{Content, Error, Found};
+use crate::vault::{Content, Error, Found, Written};
 
 /// A certificate whose lease we have.
 pub(super) struct VaultLease {
@@ -82,17 +82,23 @@ impl VaultLease {
         let path = self.shared.path(&self.name);
         // A switch that is repeated finds its work done.
         if self.secret.cas == 0 || wanted != self.secret.data {
-            let cas = match kv.write(&path, &wanted, self.secret.cas).await {
-                Ok(cas) => cas,
+            let written = match kv.write_and_see(&path, &wanted, self.secret.cas).await {
+                Ok(written) => written,
                 Err(error @ Error::Conflict { .. }) => match kv.find(&path).await? {
                     // Who took over from us has put the same to use.
-                    Found::Version(version) if version.data == wanted => version.number,
+                    Found::Version(version) if version.data == wanted => {
+                        Written { number: version.number, created: version.created }
+                    }
                     _ => return Err(error.into()),
                 },
                 Err(error) => return Err(error.into()),
             };
-            (self.secret.cas, self.secret.data) = (cas, wanted);
+            (self.secret.cas, self.secret.created, self.secret.data) =
+                (written.number, written.created, wanted);
         }
+        // One whose key a hook has is looked at each time.
+        let has_key = self.secret.key().is_some();
+        self.document.written = has_key.then(|| InUse::new(&self.secret, layout, chain.cert_pem()));
         self.document.issued = Some(Issued::of(chain.leaf(), timestamp));
         self.loaded = self.secret.loaded(&self.document, std::mem::take(&mut self.loaded.record));
         Ok(())

@@ -26,7 +26,7 @@ mod needs;
 mod scratch;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ use tokio::time::Instant;
 use super::{LeaseOutcome, LoadResult, Loaded, Paths, Pending, Store, StoreError};
 use crate::config::VaultSettings;
 use crate::identifier::CertName;
-use crate::vault::{Client, Error, Kv};
+use crate::vault::{Client, Error, Kv, Metadata};
 pub use accounts::VaultAccounts;
 use document::{Document, Secret};
 use keeper::{Keeper, Keeping, Taken};
@@ -110,6 +110,13 @@ fn joined(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// So many certificates in a folder are worth asking for what is known of all that is in it.
+const MANY: usize = 16;
+
 /// So many certificates are read at once; how many requests that are is the client's to limit.
 const READ_AT_ONCE: usize = 32;
 
@@ -128,14 +135,44 @@ impl VaultStore {
         self.shared.client.clone()
     }
 
-    async fn read(&self, name: &CertName) -> LoadResult {
+    /// What is `known` of the secret may spare reading it.
+    async fn read(&self, name: &CertName, known: Option<&Metadata>) -> LoadResult {
         let shared = &self.shared;
         let (state, certificates) = (shared.state().await?, shared.certificates().await?);
         let (record_path, path) = (shared.record_path(name.as_str()), shared.path(name));
-        let (found, secret) = tokio::try_join!(state.find(&record_path), certificates.find(&path))?;
-        let document = Document::read(found, state.mount(), &record_path)?.document;
+        let document = async {
+            let found = state.find(&record_path).await?;
+            Ok::<_, StoreError>(Document::read(found, state.mount(), &record_path)?.document)
+        };
+        let secret = async { Ok::<_, StoreError>(certificates.find(&path).await?) };
+        let (document, secret) = match known {
+            None => tokio::try_join!(document, secret)?,
+            Some(known) => {
+                let document = document.await?;
+                if let Some(stored) = document.in_use(&shared.settings.layout, known) {
+                    let record = document.record(state.mount(), &record_path)?;
+                    return Ok(Loaded::new(Some(stored), None, record));
+                }
+                (document, secret.await?)
+            }
+        };
         let record = document.record(state.mount(), &record_path)?;
         Ok(Secret::new(secret, &shared.settings.layout).loaded(&document, record))
+    }
+
+    /// What is known of the secrets of these certificates without reading them, by their paths; of few not asked for.
+    async fn look_over(&self, names: &[CertName]) -> Result<BTreeMap<String, Metadata>, Error> {
+        let mut folders = BTreeMap::<String, usize>::new();
+        for name in names {
+            let path = self.shared.path(name);
+            *folders.entry(folder_of(&path).to_owned()).or_default() += 1;
+        }
+        let mut known = BTreeMap::new();
+        for (folder, _) in folders.into_iter().filter(|(_, count)| *count >= MANY) {
+            let found = self.shared.certificates().await?.list_with_metadata(&folder).await?;
+            known.extend(found.into_iter().flatten().map(|(name, one)| (joined(&folder, &name), one)));
+        }
+        Ok(known)
     }
 
     async fn take(&self, name: &CertName) -> Result<LeaseOutcome, StoreError> {
@@ -181,14 +218,16 @@ impl VaultStore {
 
 impl Store for VaultStore {
     fn load<'a>(&'a self, name: &'a CertName) -> Pending<'a, Result<Loaded, StoreError>> {
-        Box::pin(self.read(name))
+        Box::pin(self.read(name, None))
     }
 
     /// A Vault that does not answer is not asked for the rest of them: each would be waited for in vain.
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>> {
         Box::pin(async move {
+            let known = self.look_over(names).await?;
             let mut all = Vec::with_capacity(names.len());
-            let mut reading = stream::iter(names.iter().map(|name| self.read(name))).buffered(READ_AT_ONCE);
+            let read = |name| self.read(name, known.get(&self.shared.path(name)));
+            let mut reading = stream::iter(names.iter().map(read)).buffered(READ_AT_ONCE);
             while let Some(loaded) = reading.next().await {
                 match loaded {
                     Err(StoreError::Vault(error)) if concerns_all(&error) => return Err(error.into()),
@@ -278,6 +317,7 @@ fn concerns_all(error: &Error) -> bool {
         error,
         Error::LoginRefused { .. }
             | Error::NoMount { .. }
+            | Error::NoSecret { .. }
             | Error::NotVersion2 { .. }
             | Error::Setting { .. }
             | Error::TokenRefused
