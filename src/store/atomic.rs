@@ -1,16 +1,18 @@
 //! The only writer of files: what it has written is there after a power cut, and there is never half a file.
 //!
 //! A file is written under a temporary name in its own directory, synced, renamed, and the directory is synced.
-//! Everything here blocks; callers on the runtime's thread go through `spawn_blocking`.
+//! Everything here blocks; callers on the runtime's thread go through `spawn_blocking` where others would wait for them.
+
+mod error;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+pub use error::FileError;
 use tempfile::{NamedTempFile, TempPath};
-use thiserror::Error;
 
 /// The mode of directories that are created.
 pub const DIRECTORY_MODE: u32 = 0o700;
@@ -341,61 +343,6 @@ pub(crate) fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
         None => Path::new("/"),
-    }
-}
-
-/// Something could not be done with a file.
-#[derive(Debug, Error)]
-#[error("cannot {action} `{}`", path.display())]
-pub struct FileError {
-    /// What was tried, as in "cannot …".
-    pub action: &'static str,
-    /// The file, link or directory.
-    pub path: PathBuf,
-    /// What the system said.
-    #[source]
-    pub source: io::Error,
-}
-
-impl FileError {
-    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self { action, path: path.to_owned(), source }
-    }
-
-    /// For `map_err`.
-    pub(crate) fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::new(action, path, source)
-    }
-
-    /// What a person can do about it.
-    #[must_use]
-    pub fn hints(&self) -> Vec<String> {
-        let path = self.path.display();
-        let hint = match self.source.kind() {
-            io::ErrorKind::PermissionDenied => {
-                format!("run as the user who owns `{path}` or its directory, or change their mode")
-            }
-            io::ErrorKind::QuotaExceeded => {
-                format!("the disk quota for `{path}` is used up: free some space")
-            }
-            io::ErrorKind::ReadOnlyFilesystem => {
-                format!("`{path}` is on a file system that is mounted read-only")
-            }
-            io::ErrorKind::StorageFull => {
-                format!("the file system of `{path}` is full: free some space, or some inodes, and run again")
-            }
-            _ if self.is_out_of_descriptors() => {
-                "too many files are open: raise the limit (`ulimit -n`) or lower the number of jobs"
-                    .to_owned()
-            }
-            _ => return Vec::new(),
-        };
-        vec![hint]
-    }
-
-    fn is_out_of_descriptors(&self) -> bool {
-        let limits = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
-        self.source.raw_os_error().is_some_and(|code| limits.iter().any(|errno| errno.raw_os_error() == code))
     }
 }
 
