@@ -79,6 +79,7 @@ resource "vault_policy" "team" {
     path "kv-certificates/data/certs/${each.key}/*" { capabilities = ["create", "read", "update", "patch"] }
     path "kv-certificates/metadata/certs/${each.key}/" { capabilities = ["list"] }
     path "kv-certificates/metadata/certs/${each.key}/*" { capabilities = ["create", "read", "update", "patch", "list"] }
+    path "kv-certificates/detailed-metadata/certs/${each.key}/" { capabilities = ["list"] }
     path "hydrant/data/hydrant-state/${each.key}/*" { capabilities = ["create", "read", "update"] }
     path "hydrant/metadata/hydrant-state/${each.key}/" { capabilities = ["list"] }
     path "hydrant/metadata/hydrant-state/${each.key}/*" { capabilities = ["create", "read", "update", "list"] }

@@ -38,6 +38,7 @@ for team in $teams; do
 path "kv-certificates/data/certs/$team/*" { capabilities = ["create", "read", "update", "patch"] }
 path "kv-certificates/metadata/certs/$team/" { capabilities = ["list"] }
 path "kv-certificates/metadata/certs/$team/*" { capabilities = ["create", "read", "update", "patch", "list"] }
+path "kv-certificates/detailed-metadata/certs/$team/" { capabilities = ["list"] }
 path "hydrant/data/hydrant-state/$team/*" { capabilities = ["create", "read", "update"] }
 path "hydrant/metadata/hydrant-state/$team/" { capabilities = ["list"] }
 path "hydrant/metadata/hydrant-state/$team/*" { capabilities = ["create", "read", "update", "list"] }

@@ -69,6 +69,8 @@ impl Wish {
             rules.allow(&at.part("data", "/*"), &["create", "read", "update", "patch"]);
             rules.allow(&at.part("metadata", "/"), &["list"]);
             rules.allow(&at.part("metadata", "/*"), &["create", "read", "update", "patch", "list"]);
+            // OpenBao's: tells of all of a folder at once what is known of each.
+            rules.allow(&at.part("detailed-metadata", "/"), &["list"]);
         }
         if let Some(folder) = &self.places.records {
             let at = self.own(folder);
@@ -249,7 +251,9 @@ mod tests {
                       path \"kv/data/certs/team/sub/*\" { capabilities = [\"create\", \"read\", \"update\", \"patch\"] }\n\
                       path \"kv/metadata/certs/team/sub/\" { capabilities = [\"list\"] }\n\
                       path \"kv/metadata/certs/team/sub/*\" { capabilities = [\"create\", \"read\", \"update\", \"patch\", \
-                      \"list\"] }\n# the rules of tenants\npath \"kv/data/rules\" { capabilities = [\"read\"] }\n";
+                      \"list\"] }\n\
+                      path \"kv/detailed-metadata/certs/team/sub/\" { capabilities = [\"list\"] }\n\
+                      # the rules of tenants\npath \"kv/data/rules\" { capabilities = [\"read\"] }\n";
         assert_eq!(wish(group.clone(), "certs").policy(), policy);
         assert_eq!(wish(group.clone(), "certs/team/sub").policy(), policy);
         assert!(wish(group.clone(), "").policy().contains("\"kv/data/team/sub/*\""));

@@ -53,7 +53,7 @@ fn the_terraform_example_says_what_the_script_does() {
     );
     let (main, script) = (fs::read_to_string(example("main.tf")), fs::read_to_string(example("vault.sh")));
     let (main, script) = (rules(&main.unwrap()), rules(&script.unwrap()));
-    assert_eq!(main.len(), 9);
+    assert_eq!(main.len(), 10);
     assert_eq!(main, script);
 }
 
@@ -64,7 +64,7 @@ fn the_policy_of_the_example_is_the_one_that_is_exported() {
     let test = Test::new().config(&yaml).env("HYDRANT_TENANTS", "hydrant/platform/tenants");
     let exported = test.hydrant(&["export", "vault-policy", "TEAM", "--format", "json"]).code(0).json();
     let script = rules(&fs::read_to_string(example("vault.sh")).unwrap());
-    assert_eq!(rules(exported["policy"]["hcl"].as_str().unwrap()), script[..8]);
+    assert_eq!(rules(exported["policy"]["hcl"].as_str().unwrap()), script[..9]);
 }
 
 #[test]

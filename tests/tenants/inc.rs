@@ -54,6 +54,23 @@ fn what_the_role_in_a_vault_inc_may_not_do_is_said_beforehand() {
 }
 
 #[test]
+fn what_a_delivery_only_warns_about_is_a_warning() {
+    let rig = rig();
+    let vault = Vault::new(&rig);
+    let role = vault.approle(
+        "path \"kv-certificates/data/*\" { capabilities = [\"create\", \"read\", \"update\"] }\n",
+        &json!({}),
+    );
+    let test = place(&rig, &role, "HYDRANT_VAULT_INC: vault.inc");
+    let lacking = found(&test.run().code(0).stderr(""), "vault-policy");
+    assert_eq!(
+        messages(&lacking),
+        ["the policy of the token denies `patch` on `kv-certificates/metadata/www.a.example`"]
+    );
+    assert_eq!(lacking[0]["severity"], "warning");
+}
+
+#[test]
 fn the_usual_vault_inc_is_read_without_being_named() {
     let rig = rig();
     let role = Vault::new(&rig).approle(LESS, &json!({}));

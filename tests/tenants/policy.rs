@@ -18,6 +18,7 @@ vault policy write hydrant-team-a - <<'EOF'
 path "kv-certificates/data/certs/team-a/*" { capabilities = ["create", "read", "update", "patch"] }
 path "kv-certificates/metadata/certs/team-a/" { capabilities = ["list"] }
 path "kv-certificates/metadata/certs/team-a/*" { capabilities = ["create", "read", "update", "patch", "list"] }
+path "kv-certificates/detailed-metadata/certs/team-a/" { capabilities = ["list"] }
 # what hydrant remembers, where no reader of certificates reaches
 path "hydrant/data/hydrant-state/team-a/*" { capabilities = ["create", "read", "update"] }
 path "hydrant/metadata/hydrant-state/team-a/" { capabilities = ["list"] }

@@ -98,7 +98,8 @@ async fn denied(client: &Client, needs: Vec<(Need, Option<Span>)>) -> Result<Vec
                 let wanted: Vec<String> = need.capabilities.iter().map(|one| format!("\"{one}\"")).collect();
                 let allow =
                     format!("allow it: path \"{}\" {{ capabilities = [{}] }}", need.path, wanted.join(", "));
-                found.push(Diagnostic::error("vault-policy", span.clone(), message).with_help(allow));
+                let finding = if need.is_vital { Diagnostic::error } else { Diagnostic::warning };
+                found.push(finding("vault-policy", span.clone(), message).with_help(allow));
             }
         }
     }
@@ -169,11 +170,13 @@ async fn undeliverable(gathered: &Gathered) -> Result<Vec<Diagnostic>, Error> {
         for entry in gathered.entries() {
             let domain = entry.primary().value();
             let name = if is_by_certificate { entry.name.as_str() } else { domain.as_str() };
-            let need = |path, capabilities| {
-                (Need { path, capabilities, is_record: false }, Some(entry.span.clone()))
+            let need = |part, capabilities, is_vital| {
+                let path = folder.part(part, &format!("/{name}"));
+                (Need { path, capabilities, is_record: false, is_vital }, Some(entry.span.clone()))
             };
-            needs.push(need(folder.part("data", &format!("/{name}")), &["create", "read", "update"][..]));
-            needs.push(need(folder.part("metadata", &format!("/{name}")), &["patch"][..]));
+            needs.push(need("data", &["create", "read", "update"][..], true));
+            // For the facts beside it, which a delivery only warns about.
+            needs.push(need("metadata", &["patch"][..], false));
         }
         match options.and_then(|options| gathered.ways().open(options)) {
             Ok(client) => found.extend(denied(&client, needs).await?),

@@ -13,6 +13,8 @@ pub struct Need {
     pub capabilities: &'static [&'static str],
     /// Whether a record of the ledger is there.
     pub is_record: bool,
+    /// Whether nothing goes without it.
+    pub is_vital: bool,
 }
 
 impl VaultSettings {
@@ -25,6 +27,7 @@ impl VaultSettings {
             path: format!("{}/data/{certificate}", self.mount),
             capabilities: &["create", "read", "update"],
             is_record: false,
+            is_vital: true,
         };
         let record = self.record(document::CERTIFICATE, name.as_str());
         let mut needs = vec![certificate, self.of_record("data", &record, &["create", "read", "update"])];
@@ -47,6 +50,7 @@ impl VaultSettings {
             path: format!("{}/data/{}", key.mount, key.path),
             capabilities: &["read", "update"],
             is_record: false,
+            is_vital: true,
         }));
         needs
     }
@@ -62,6 +66,7 @@ impl VaultSettings {
     }
 
     fn of_record(&self, part: &str, record: &str, capabilities: &'static [&'static str]) -> Need {
-        Need { path: format!("{}/{part}/{record}", self.state_mount), capabilities, is_record: true }
+        let path = format!("{}/{part}/{record}", self.state_mount);
+        Need { path, capabilities, is_record: true, is_vital: true }
     }
 }
