@@ -57,8 +57,9 @@ impl Arguments {
         let typed = words.iter().skip(1).find_map(|word| whole.find_subcommand(word));
         if let Some(typed) = typed {
             let small = Options::augment_args(clap::Command::new("hydrant")).subcommand(typed.clone());
-            if let Ok(matches) = small.try_get_matches_from(words) {
-                return Self::from_arg_matches(&matches);
+            let read = small.try_get_matches_from(words).and_then(|matches| Self::from_arg_matches(&matches));
+            if read.is_ok() {
+                return read;
             }
         }
         Self::try_parse_from(words)
