@@ -68,7 +68,7 @@ pub struct Job<'a> {
 /// # Errors
 /// Whatever stopped it. The ledger then says what is still owed.
 pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
-    let mut issuing = Issuing { job, lease };
+    let mut issuing = Issuing { job, lease, request: None };
     issuing.check_hooks()?;
     issuing.clean_leftovers().await?;
     let order = match issuing.resumed_order().await? {
@@ -103,6 +103,8 @@ pub async fn put_in_place(hooks: &Hooks, facts: &Facts<'_>, lease: &mut Lease) -
 struct Issuing<'j, 'l> {
     job: &'j Job<'j>,
     lease: &'l mut Lease,
+    /// The request that the ledger has, where it was made now: it need not be read and checked again.
+    request: Option<Csr>,
 }
 
 impl Issuing<'_, '_> {
@@ -198,6 +200,8 @@ impl Issuing<'_, '_> {
         let job = self.job;
         let started = job.now.unix_timestamp();
         let (key, csr) = self.request().await?;
+        let pem = csr.to_pem();
+        self.request = Some(csr);
         Ok(Intent {
             ca: job.settings.ca.directory.to_string(),
             account: job.account.url().to_string(),
@@ -206,7 +210,7 @@ impl Issuing<'_, '_> {
             replaces: job.replaces.map(ToOwned::to_owned),
             timestamp: self.lease.fresh_timestamp(started).await?,
             key,
-            csr: Some(csr.to_pem()),
+            csr: Some(pem),
             order: None,
             started,
         })
@@ -250,8 +254,12 @@ impl Issuing<'_, '_> {
     /// Has the order finalized and gives the chain that was chosen and checked.
     async fn chain(&mut self, order: Order) -> Result<Chain, IssueError> {
         self.phase(Phase::Finalizing);
-        let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
-        let csr = Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?;
+        let csr = if let Some(csr) = self.request.take() {
+            csr
+        } else {
+            let saved = self.lease.record.intent.as_ref().and_then(|intent| intent.csr.as_deref());
+            Csr::from_pem(saved.ok_or(IssueError::RequestLost)?)?
+        };
         let order = match order.status {
             OrderStatus::Ready => self.unless_stopped(self.job.account.finalize(&order, csr.der())).await??,
             _ => order,

@@ -134,7 +134,8 @@ while [ $# -ge 3 ]; do
     else
         {DNS_HOOK} $operation "$1" "$2" "$3"
     fi
-    echo "{{\"index\": $index, \"outcome\": \"$outcome\", \"message\": \"locked\"}}" >>"$HYDRANT_RESULTS"
+    [ -z "${{HYDRANT_RESULTS:-}}" ] ||
+        echo "{{\"index\": $index, \"outcome\": \"$outcome\", \"message\": \"locked\"}}" >>"$HYDRANT_RESULTS"
     index=$((index + 1))
     shift 3
 done"#

@@ -79,7 +79,8 @@ generate_csr() {
 #   $4…    three more for every further challenge, if the hook takes more than one
 #
 # In a batch HYDRANT_RESULTS names a file that gets a line of JSON for each challenge, counted from 0; HYDRANT_BATCH names
-# one that tells which challenge is of which certificate. One name may then fail without the others.
+# one that tells which challenge is of which certificate. One name may then fail without the others. Without company a
+# challenge comes in a plain call, also to a hook that announces batches: its exit code then says it all.
 deploy_challenge() {
     each_challenge add_record "$@"
 }

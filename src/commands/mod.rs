@@ -96,11 +96,10 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
     if !resolved.warnings.is_empty() {
         reporter.aside(&diagnostics::render(&resolved.warnings, reporter.color()));
     }
-    let shown = resolved.clone();
-    let mut config = resolved.config;
     let reporter = Rc::clone(reporter);
     match command {
         Command::Run(typed) => {
+            let mut config = resolved.config;
             config.backoff &= !typed.ignore_backoff;
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&typed.selection.only)?;
@@ -108,12 +107,13 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             gathered.finish(async |gathered| run::run(gathered, options).await).await
         }
         Command::Deliver(deliver) => {
-            let mut gathered = Gathered::with_list(config, reporter)?;
+            let mut gathered = Gathered::with_list(resolved.config, reporter)?;
             gathered.only(&deliver.selection.only)?;
             let options = run::RunOptions { deliver_only: true, ..Default::default() };
             gathered.finish(async |gathered| run::run(gathered, options).await).await
         }
         Command::Issue(issue) => {
+            let mut config = resolved.config;
             config.domains = DomainsSource::Arguments { names: issue.names, alias: issue.alias };
             let gathered = Gathered::with_list(config, reporter)?;
             let options = run::RunOptions { force: issue.force, ..Default::default() };
@@ -122,6 +122,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         Command::Plan(typed) => {
             let typed::Plan { detailed_exitcode, with_hooks, selection } = typed;
             // Hooks are told that nothing comes of it.
+            let mut config = resolved.config;
             config.dry_run |= with_hooks;
             let mut gathered = Gathered::with_list(config, reporter)?;
             gathered.only(&selection.only)?;
@@ -132,33 +133,33 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         Command::Lint(typed) => {
             let options = lint::LintOptions { deny_warnings: typed.deny_warnings, online: typed.online };
             if typed.vended.prefix.is_some() {
-                return lecertvend::lint(typed.vended, options, &shown, &reporter).await;
+                return lecertvend::lint(typed.vended, options, &resolved, &reporter).await;
             }
-            let gathered = Gathered::to_lint(config, reporter)?;
+            let gathered = Gathered::to_lint(resolved.config, reporter)?;
             gathered.finish_or_stop(async |gathered| lint::lint(gathered, options).await).await
         }
         Command::Status(typed) => {
-            let mut gathered = Gathered::with_list(config, reporter)?;
+            let mut gathered = Gathered::with_list(resolved.config, reporter)?;
             gathered.only(&typed.names)?;
             gathered.finish_or_stop(async |gathered| status::status(gathered).await).await
         }
-        Command::Vend(typed) => lecertvend::vend(typed, &shown, &reporter).await,
-        Command::Renew(typed) => lecertvend::renew(typed, &shown, &reporter).await,
+        Command::Vend(typed) => lecertvend::vend(typed, &resolved, &reporter).await,
+        Command::Renew(typed) => lecertvend::renew(typed, &resolved, &reporter).await,
         Command::SignCsr(command) => {
             let csr = read(&command.csr, Csr::from_pem)?;
-            let gathered = Gathered::without_list(config, reporter);
+            let gathered = Gathered::without_list(resolved.config, reporter);
             gathered.finish(async |gathered| sign_csr::sign_csr(gathered, &csr).await).await
         }
         Command::Revoke(command) => {
             let key = command.key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
             let reason = command.reason.map(typed::Reason::code);
             let options = revoke::RevokeOptions { what: command.certificate, reason, key };
-            let gathered = Gathered::without_list(config, reporter);
+            let gathered = Gathered::without_list(resolved.config, reporter);
             gathered.finish_or_stop(async |gathered| revoke::revoke(gathered, &options).await).await
         }
-        Command::Account(command) => dispatch_account(command, config, reporter).await,
+        Command::Account(command) => dispatch_account(command, resolved.config, reporter).await,
         Command::Cleanup(command) => {
-            let gathered = Gathered::without_list(config, reporter);
+            let gathered = Gathered::without_list(resolved.config, reporter);
             gathered.finish_or_stop(async |gathered| cleanup::run(gathered, command.delete).await).await
         }
         Command::Hook(typed::Hook::Test(typed)) => {
@@ -167,14 +168,14 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
                 chain: if typed.chain { Chaining::Certificate } else { Chaining::Name },
                 deliver: typed.deliver,
             };
-            hook::hook(&config, &reporter, &typed.path, options).await
+            hook::hook(&resolved.config, &reporter, &typed.path, options).await
         }
-        Command::Dns(typed) => dispatch_dns(typed, config, reporter).await,
+        Command::Dns(typed) => dispatch_dns(typed, resolved.config, reporter).await,
         Command::Export(typed::Export::VaultPolicy(typed)) => {
-            export::vault_policy(&config, &reporter, &typed)
+            export::vault_policy(&resolved.config, &reporter, &typed)
         }
         Command::Config(typed::Config::Show { name }) => {
-            reporter.document(&config::show(&shown, name.as_ref()));
+            reporter.document(&config::show(&resolved, name.as_ref()));
             Ok(ExitCode::Success)
         }
         // Answered before anything was resolved.

@@ -3,7 +3,7 @@
 //! A certificate joins the batch that is open and waits for its result. A batch closes when every certificate that may
 //! join has joined (each holds a [`Coming`] until then), or when for a moment none came; those of a hook that takes one
 //! call at a time stay open until its turn comes. The work is one shared future that any of the waiting certificates
-//! drives, so that it goes on when one of them is dropped.
+//! drives, so that it goes on when one of them is dropped. A challenge that stays alone is served by a plain call.
 
 mod verdict;
 
@@ -102,6 +102,8 @@ impl Kind {
 /// What batches did for one certificate.
 #[derive(Clone, Debug)]
 pub(super) enum Joined {
+    /// There was only this challenge: it is to be served by a plain call.
+    Alone,
     Done,
     Failed(HookError),
     /// The batch broke: the certificate is to be served by a call of its own.
@@ -134,6 +136,8 @@ type Work = LocalBoxFuture<'static, Rc<Vec<Turnout>>>;
 struct Member {
     fact: BatchFact,
     answers: Vec<Answer>,
+    /// Whether it was in a batch before, which asked to retry.
+    again: bool,
     /// Gone when nobody waits for it any more.
     waiting: Weak<()>,
 }
@@ -188,7 +192,8 @@ pub(super) async fn join(
     let mut failures = Vec::new();
     let mut retries = 0;
     loop {
-        let (failed, later) = match join_once(hook, kind, facts, answers, coming.take()).await {
+        let (failed, later) = match join_once(hook, kind, facts, answers, retries > 0, coming.take()).await {
+            Turnout::Alone => return Joined::Alone,
             Turnout::Broken(error) => return Joined::Failed(error),
             Turnout::Repeat => return Joined::Repeat,
             Turnout::Settled { failed, later } => (failed, later),
@@ -222,6 +227,7 @@ async fn join_once(
     kind: Kind,
     facts: &Facts<'_>,
     answers: Vec<Answer>,
+    again: bool,
     coming: Option<Coming>,
 ) -> Turnout {
     let waiting = Rc::new(());
@@ -239,6 +245,7 @@ async fn join_once(
             triples: Vec::new(),
         },
         answers,
+        again,
         waiting: Rc::downgrade(&waiting),
     });
     drop(coming);
@@ -256,6 +263,13 @@ async fn work(hook: Rc<Hook>, kind: Kind, members: Rc<RefCell<Vec<Member>>>) -> 
     let mut turn = Some(hook.turn().await);
     gathering.close();
     let members = members.take();
+    // What it is told in files, and tells, has room in the environment and in an exit code.
+    if let [member] = members.as_slice()
+        && member.answers.len() == 1
+        && !member.again
+    {
+        return Rc::new(vec![Turnout::Alone]);
+    }
     let mut verdicts: Vec<_> =
         members.iter().map(|member| vec![Verdict::Repeat; member.answers.len()]).collect();
     let calls = split(&members);

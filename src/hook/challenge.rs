@@ -34,6 +34,7 @@ pub(super) async fn deploy(
                 hook.to_clean.borrow_mut().insert(facts.name.clone(), cleaning);
             }
             match batch::join(hook, Kind::Deploy, facts, answers, coming).await {
+                Joined::Alone => deploy_all(hook, facts, answers).await,
                 Joined::Done => Ok(()),
                 Joined::Failed(error) => Err(error),
                 Joined::Repeat => {
@@ -66,7 +67,7 @@ pub(super) async fn clean(hook: &Rc<Hook>, facts: &Facts<'_>, answers: &[Answer]
         Chaining::Batch => match batch::join(hook, Kind::Clean, facts, answers, coming).await {
             Joined::Done => Ok(()),
             Joined::Failed(error) => Err(error),
-            Joined::Repeat => clean_all(hook, facts, answers).await,
+            Joined::Alone | Joined::Repeat => clean_all(hook, facts, answers).await,
         },
     }
 }

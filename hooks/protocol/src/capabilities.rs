@@ -120,7 +120,8 @@ pub enum Chaining {
     /// All of one certificate: dehydrated's `HOOK_CHAIN=yes`.
     #[serde(alias = "yes")]
     Certificate,
-    /// Those of many certificates. The hook writes a result for each to the file that `HYDRANT_RESULTS` names.
+    /// Those of many certificates. The hook writes a result for each to the file that `HYDRANT_RESULTS` names. A
+    /// challenge without company comes in a plain call, where there is no such file.
     Batch,
 }
 

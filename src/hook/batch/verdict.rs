@@ -11,6 +11,7 @@ use crate::hook::watch::{Outcome, Status};
 /// What one batch did for one certificate.
 #[derive(Clone, Debug)]
 pub(super) enum Turnout {
+    Alone,
     Broken(HookError),
     Repeat,
     /// The names that failed, and the answers to try again with what the hook said of them. Done when both are empty.

@@ -23,6 +23,26 @@ async fn fifty_certificates_share_one_call_and_one_for_cleaning() {
 }
 
 #[tokio::test]
+async fn a_challenge_without_company_comes_in_a_plain_call() {
+    let rig = Rig::new();
+    let mut hook = rig.hook("batch", BATCH);
+    hook.retries = 1;
+    hook.env.insert("EACH".into(), "[ \"$HYDRANT_BATCH$HYDRANT_RESULTS\" ] && echo files >>\"$LOG\"".into());
+    let later = "[ -e \"$LOG.seen\" ] || { : >\"$LOG.seen\"; exit 75; }";
+    hook.env.insert("LATE".into(), later.into());
+    let hooks = rig.start(vec![hook]).await.unwrap();
+    let certificate = Certificate::new(0, 1);
+    deploy_all(&hooks, std::slice::from_ref(&certificate)).await.remove(0).unwrap();
+    hooks.clean_challenges(&certificate.facts(), &certificate.answers).await.unwrap();
+    let plain = ["deploy_challenge", "deploy_challenge", "clean_challenge"];
+    assert_eq!(rig.log("batch"), plain.map(|operation| format!("{operation} 1 n0.c0.example c0")));
+
+    // Two of one certificate are company: one can fail without the other.
+    deploy_all(&hooks, &[Certificate::new(1, 2)]).await.remove(0).unwrap();
+    assert_eq!(rig.log("batch")[3..], ["deploy_challenge 2 n0.c1.example batch", "files", "files"]);
+}
+
+#[tokio::test]
 async fn a_batch_does_not_wait_for_one_that_will_not_come() {
     let rig = Rig::new();
     let hooks = rig.start(vec![rig.hook("batch", BATCH)]).await.unwrap();
