@@ -4,7 +4,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 
 import measure
 
@@ -34,11 +33,8 @@ class Hydrant(Client):
     name = "hydrant"
 
     def __init__(self, program):
-        self.program = program.resolve()
-        self.hook = self.program.with_name("hydrant-rig-hook")
-        for file in (self.program, self.hook):
-            if not file.exists():
-                sys.exit(f"figures: {file} is not built: cargo build --release --workspace")
+        self.program = program
+        self.hook = program.with_name("hydrant-rig-hook")
 
     def environment(self, base):
         return {"HYDRANT_CONFIG": str(base / "hydrant.yml")}

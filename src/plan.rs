@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::csr::Csr;
 use crate::identifier::{CertName, Identifier};
-use crate::ledger::Record;
+use crate::ledger::{Record, Renewal};
 use crate::report::words::{List, When};
 use crate::store::{Damage, Loaded, Stored};
 use crate::tenant::Refusal;
@@ -135,11 +135,15 @@ pub enum Because {
     NextRunTooLate {
         /// The instant that falls before the next run.
         due: OffsetDateTime,
+        /// Where the CA explains its window.
+        explained: Option<String>,
     },
     /// Nothing is due before this instant.
     NotDue {
         /// When a renewal is due.
         due: OffsetDateTime,
+        /// Where the CA explains its window.
+        explained: Option<String>,
     },
     /// Nothing is stored.
     NotStored,
@@ -154,7 +158,12 @@ pub enum Because {
     /// New files wait for `sync_cert` or for their links.
     SwitchPending,
     /// The instant chosen in the CA's renewal window has come.
-    WindowOpen(OffsetDateTime),
+    WindowOpen {
+        /// The instant.
+        chosen: OffsetDateTime,
+        /// Where the CA explains its window.
+        explained: Option<String>,
+    },
 }
 
 impl fmt::Display for Because {
@@ -176,17 +185,34 @@ impl fmt::Display for Because {
                     write!(f, "names were added: {}, and removed: {}", List(added), List(removed))
                 }
             },
-            Self::NextRunTooLate { due } => {
-                write!(f, "a renewal is due {}, before the next run", When(*due))
+            Self::NextRunTooLate { due, explained } => {
+                write!(f, "a renewal is due {}, before the next run{}", When(*due), Explained(explained))
             }
-            Self::NotDue { due } => write!(f, "a renewal is due {}", When(*due)),
+            Self::NotDue { due, explained } => {
+                write!(f, "a renewal is due {}{}", When(*due), Explained(explained))
+            }
             Self::NotStored => f.write_str("nothing is stored"),
             Self::OrderPending => f.write_str("an earlier run was cut off"),
             Self::Refused(why) => f.write_str(why),
             Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
             Self::Revoked => f.write_str("it was revoked"),
             Self::SwitchPending => f.write_str("new files wait to be put in place"),
-            Self::WindowOpen(at) => write!(f, "the CA's renewal window: chosen instant {}", When(*at)),
+            Self::WindowOpen { chosen, explained } => {
+                let (chosen, explained) = (When(*chosen), Explained(explained));
+                write!(f, "the CA's renewal window: chosen instant {chosen}{explained}")
+            }
+        }
+    }
+}
+
+/// RFC 9773 §4.2: people are to be shown where the CA explains its window.
+struct Explained<'a>(&'a Option<String>);
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(url) => write!(f, ", explained at {url}"),
+            None => Ok(()),
         }
     }
 }
@@ -248,7 +274,8 @@ fn action(subject: &Subject<'_>, at: Circumstances) -> (Action, Because) {
         }
         // Cannot be None: `due` answers for a certificate that is not stored.
         let Some(stored) = &subject.loaded.stored else { return (Action::Issue, Because::NotStored) };
-        return (Action::Keep, Because::NotDue { due: renewal_due(subject, stored) });
+        let (due, explained) = (renewal_due(subject, stored), explained(subject, stored));
+        return (Action::Keep, Because::NotDue { due, explained });
     };
     if let Some(because) = held_back(record, at) {
         return (Action::Wait, because);
@@ -301,7 +328,7 @@ fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
         return renew(if subject.renew_before.is_some() {
             Because::RenewBefore(due)
         } else if chosen_instant(subject, stored).is_some() {
-            Because::WindowOpen(due)
+            Because::WindowOpen { chosen: due, explained: explained(subject, stored) }
         } else {
             Because::LifetimeLeft(due)
         });
@@ -311,7 +338,8 @@ fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
     let next_run = at.now + at.cadence;
     let in_window = subject.renew_before.is_none() && chosen_instant(subject, stored).is_some();
     if in_window && due < next_run || not_after <= next_run {
-        return renew(Because::NextRunTooLate { due: due.min(not_after) });
+        let explained = explained(subject, stored);
+        return renew(Because::NextRunTooLate { due: due.min(not_after), explained });
     }
     None
 }
@@ -328,11 +356,22 @@ fn names_differ(declared: &[Identifier], stored: &Stored) -> Option<Because> {
     differ.then_some(Because::NamesDiffer { added, removed })
 }
 
-/// The instant chosen in the CA's window for exactly this certificate.
+/// The instant chosen in the CA's window.
 fn chosen_instant(subject: &Subject<'_>, stored: &Stored) -> Option<OffsetDateTime> {
+    window(subject, stored).map(|renewal| instant(renewal.chosen))
+}
+
+/// Where the CA explains the window, if it is what decides.
+fn explained(subject: &Subject<'_>, stored: &Stored) -> Option<String> {
+    let decides = subject.renew_before.is_none();
+    window(subject, stored).filter(|_| decides).and_then(|renewal| renewal.explanation_url.clone())
+}
+
+/// The CA's window for exactly this certificate.
+fn window<'s>(subject: &Subject<'s>, stored: &Stored) -> Option<&'s Renewal> {
     let renewal = subject.loaded.record.renewal.as_ref()?;
     let same = stored.leaf.renewal_id.as_deref() == Some(renewal.certificate.as_str());
-    (same && renewal.end > renewal.start).then(|| instant(renewal.chosen))
+    (same && renewal.end > renewal.start).then_some(renewal)
 }
 
 /// A unix time of the ledger; what lies outside the calendar counts as its end.

@@ -277,3 +277,22 @@ fn certificates_that_fail_for_good_take_no_other_with_them() {
     test.run().code(1).stderr("").stdout_contains("60 certificates: 51 unchanged, 9 waiting\n");
     assert_eq!(rig.certificates_issued(), 51);
 }
+
+#[test]
+fn what_certificates_owe_that_left_the_list_is_cleaned_in_one_call() {
+    let rig = Rig::start();
+    let kill = r#"if [ "$1" = deploy_challenge ] && [ -n "${KILL-}" ]; then "$RIG_HOOK" "$@"; kill -KILL "$PPID"; exit 1; fi
+exec "$RIG_HOOK" "$@""#;
+    let list = (0..20).map(|number| format!("n{number}.example\n")).collect::<Vec<_>>().concat();
+    let test = Test::new().rig(&rig).domains(&list).own_hook(kill, "deploy_challenge, clean_challenge");
+    let test = test.args(["run"]).env("KILL", "1");
+    assert!(test.run().was_killed());
+    let test = test.env("KILL", "").env("RIG_HOOK_LOG", "calls").domains("other.example\n");
+    test.run().code(0).stderr("").stdout_contains("1 certificate: 1 issued\n");
+    let calls = logged(&test);
+    let cleaned: Vec<usize> =
+        calls_of(&calls, "clean_challenge").iter().map(|call| names_in(call).len()).collect();
+    assert_eq!(cleaned.iter().sum::<usize>(), 21);
+    assert!(cleaned.contains(&20), "{cleaned:?}");
+    assert!(rig.challenges("n7.example").is_empty());
+}

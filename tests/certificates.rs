@@ -193,17 +193,17 @@ fn a_certificate_is_renewed_once_when_its_window_is_open_and_replaces_the_old_on
     let rig = Rig::with_faults();
     let test = prepared(&rig, "a.example\nb.example\n", "");
     test.run().code(0);
-    rig.set_renewal_info(
-        &test.read("certs/a.example/cert.pem"),
-        &window("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"),
-    );
+    let past = json!({
+        "suggestedWindow": { "start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z" },
+        "explanationURL": "https://ca.example/why",
+    });
+    rig.set_renewal_info(&test.read("certs/a.example/cert.pem"), &past.to_string());
     fs::rename(test.path("certs/a.example"), test.path("old")).unwrap();
     test.program("cp", &["-a", "old", "certs/a.example"]).code(0);
 
-    test.run()
-        .code(0)
-        .stderr("")
-        .stdout_contains("a.example: renew: the CA's renewal window: chosen instant [INSTANT]\n");
+    test.run().code(0).stderr("").stdout_contains(
+        "a.example: renew: the CA's renewal window: chosen instant [INSTANT], explained at https://ca.example/why\n",
+    );
     assert_eq!(rig.certificates_issued(), 3);
     test.run().code(0).stdout("2 certificates: 2 unchanged\n");
 

@@ -56,6 +56,46 @@ fn the_hooks_we_ship_pass() {
 }
 
 #[test]
+fn a_hook_that_lists_challenges_lists_what_is_there() {
+    let rig = Rig::start();
+    let (forgets, keeps) = (
+        r#"[ "$1" = list_challenges ] || exec "$RIG_HOOK" "$@""#,
+        r#"[ "$1" = clean_challenge ] || exec "$RIG_HOOK" "$@""#,
+    );
+    let blind = r#"[ "$1" = list_challenges ] || exec "$RIG_HOOK" "$@"
+echo '{"name": "'"$2"'", "message": "no zone holds it"}' >>"$HYDRANT_RESULTS""#;
+    let test = Test::new().rig(&rig).env("RIG_HOOK", rig_hook());
+    let test = test.hook_script("forgets", forgets).hook_script("keeps", keeps).hook_script("blind", blind);
+    let listed = |hook: &str, code: i32| -> Vec<String> {
+        let output = test.hydrant(&["hook", "test", hook, "--challenge", "dns-01"]).code(code).stderr("");
+        let lines = checks(&output).into_iter().filter(|line| line.contains(" lists "));
+        lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(
+        listed(rig_hook().to_str().unwrap(), 0),
+        ["ok lists the challenge that it deployed", "ok no longer lists the challenge that it cleaned"]
+    );
+    let hint = "; a hook that changes a zone needs a test name of that zone";
+    assert_eq!(
+        listed("./forgets", 1)[0],
+        format!(
+            "FAILED lists the challenge that it deployed it is not among the 0 values that it lists{hint}"
+        )
+    );
+    assert_eq!(
+        listed("./keeps", 1)[1],
+        format!("FAILED no longer lists the challenge that it cleaned it is still among what it lists{hint}")
+    );
+    assert_eq!(
+        listed("./blind", 1)[0],
+        format!(
+            "FAILED lists the challenge that it deployed it could not look at hydrant-hook-test.invalid: \
+             no zone holds it{hint}"
+        )
+    );
+}
+
+#[test]
 fn a_script_that_breaks_the_contract_is_told_how() {
     let test = Test::new()
         .hook_script("strict", "case $1 in startup_hook) ;; *) echo \"what is that?\" >&2; exit 1 ;; esac")

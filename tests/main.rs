@@ -17,6 +17,7 @@ mod hook_examples;
 mod hook_faults;
 mod hook_test;
 mod house;
+mod install;
 mod lecertvend;
 mod progress;
 mod rig_itself;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use time::OffsetDateTime;
+use url::Url;
 
 use super::{Client, Error, ServerUrl, client, order};
 
@@ -14,7 +15,7 @@ pub struct RenewalInfo {
     pub start: OffsetDateTime,
     /// Its end, after the start.
     pub end: OffsetDateTime,
-    /// A page for people that says why.
+    /// A page for people that says why; `None` too if what the CA says is no web page.
     pub explanation_url: Option<String>,
     /// How long this answer is good for, between a minute and a day; `None` if the CA does not say.
     pub retry_after: Option<Duration>,
@@ -59,7 +60,9 @@ fn read(url: &ServerUrl, body: Body, retry_after: Option<Duration>) -> Result<Re
     let Window { start, end } = &body.suggested_window;
     match (order::date(start), order::date(end)) {
         (Some(start), Some(end)) if start < end => {
-            Ok(RenewalInfo { start, end, explanation_url: body.explanation_url, retry_after })
+            let page = body.explanation_url.and_then(|url| Url::parse(&url).ok());
+            let page = page.filter(|page| matches!(page.scheme(), "http" | "https"));
+            Ok(RenewalInfo { start, end, explanation_url: page.map(Into::into), retry_after })
         }
         // RFC 9773 §4.2: not to be acted upon.
         _ => Err(Error::malformed(url, &format!("{start} to {end} is no window"))),
@@ -86,6 +89,17 @@ mod tests {
         assert_eq!(info.start, datetime!(2025-01-02 04:00:00 UTC));
         assert_eq!(info.end, datetime!(2025-01-03 04:00:00 UTC));
         assert_eq!(info.explanation_url.as_deref(), Some("https://acme.example.com/docs/ari"));
+    }
+
+    #[test]
+    fn a_page_that_is_none_is_no_reason_to_miss_the_window() {
+        for page in ["", "why", "javascript:alert(1)", "\u{1b}[2J"] {
+            let json = serde_json::json!({
+                "suggestedWindow": { "start": "2025-01-02T04:00:00Z", "end": "2025-01-03T04:00:00Z" },
+                "explanationURL": page,
+            });
+            assert_eq!(parse(&json.to_string()).unwrap().explanation_url, None, "{page}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `hydrant completions` and `hydrant man`: both from the command line's own definition.
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use crate::cli::hydrant::Arguments;
@@ -17,7 +17,7 @@ pub fn completions(shell: Shell) -> String {
 /// command.
 #[must_use]
 pub fn man(command: Option<&str>) -> Option<String> {
-    let mut page = Arguments::command();
+    let mut page = without_help(Arguments::command());
     // Gives subcommands the name of their page: `hydrant-account-register`.
     page.build();
     for word in command.unwrap_or_default().split_whitespace() {
@@ -27,6 +27,11 @@ pub fn man(command: Option<&str>) -> Option<String> {
     // Writing to a vector cannot fail.
     clap_mangen::Man::new(page).render(&mut roff).ok()?;
     Some(String::from_utf8_lossy(&roff).into_owned())
+}
+
+/// Without the subcommands `help`: pages are for those that have some.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 const NAME: &str = "hydrant";

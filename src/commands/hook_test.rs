@@ -4,6 +4,7 @@
 
 mod challenges;
 mod deliveries;
+mod listing;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,7 @@ pub async fn test(path: &Path, options: &HookTestOptions, stop: Stop) -> io::Res
     if tester.probe().await {
         tester.run_hooks().await;
         tester.challenges().await?;
+        tester.listing().await?;
         tester.deliveries().await?;
         tester.end().await;
     }

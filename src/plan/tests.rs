@@ -110,12 +110,27 @@ fn the_chosen_instant_decides_over_the_lifetime() {
 }
 
 #[test]
+fn says_where_the_ca_explains_its_window() {
+    const PAGE: &str = "https://ca.example/why";
+    let mut loaded = stored("a.example", Span::days(90), Span::days(20));
+    for (chosen, action) in
+        [(Span::days(3), Action::Keep), (Span::hours(1), Action::Renew), (-Span::DAY, Action::Renew)]
+    {
+        window(&mut loaded, NOW + chosen);
+        loaded.record.renewal.as_mut().unwrap().explanation_url = Some(PAGE.to_owned());
+        let (decided, because) = reason("a.example", &loaded);
+        assert_eq!(decided, action);
+        assert!(because.ends_with(&format!(", explained at {PAGE}")), "{because}");
+    }
+}
+
+#[test]
 fn renews_now_when_the_next_run_would_be_too_late() {
     let mut loaded = stored("a.example", Span::days(45), Span::days(15));
     window(&mut loaded, NOW + Span::hours(23));
     let step = decide_for("a.example", &loaded, at(NOW));
     assert_eq!(step.action, Action::Renew);
-    assert_eq!(step.because, Because::NextRunTooLate { due: NOW + Span::hours(23) });
+    assert_eq!(step.because, Because::NextRunTooLate { due: NOW + Span::hours(23), explained: None });
     assert_eq!(step.replaces.as_deref(), Some("aki.serial"));
     let hourly = Circumstances { cadence: Duration::from_hours(1), ..at(NOW) };
     assert_eq!(decide_for("a.example", &loaded, hourly).action, Action::Keep);

@@ -74,7 +74,7 @@ pub(super) enum CleanedOne {
 }
 
 /// How many certificates are cleaned at once.
-const AT_ONCE: usize = 256;
+pub(super) const AT_ONCE: usize = 256;
 
 impl Leftovers<'_> {
     /// Cleans what is owed for these certificates, and finds out what else is there.

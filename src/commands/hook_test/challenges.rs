@@ -107,7 +107,7 @@ impl Tester<'_> {
     }
 
     /// Answers that look real: tokens and values of 43 characters of base64url.
-    fn triples(&self, count: usize) -> Vec<Triple> {
+    pub(super) fn triples(&self, count: usize) -> Vec<Triple> {
         let one = |index: usize| {
             let token = format!("hydrant-hook-test-token-{index}-{}", "t".repeat(17));
             let value = match self.options.challenge.as_str() {
