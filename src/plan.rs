@@ -358,24 +358,24 @@ fn names_differ(declared: &[Identifier], stored: &Stored) -> Option<Because> {
 
 /// The instant chosen in the CA's window.
 fn chosen_instant(subject: &Subject<'_>, stored: &Stored) -> Option<OffsetDateTime> {
-    window(subject, stored).map(|renewal| instant(renewal.chosen))
+    window(&subject.loaded.record, stored).map(|renewal| instant(renewal.chosen))
 }
 
 /// Where the CA explains the window, if it is what decides.
 fn explained(subject: &Subject<'_>, stored: &Stored) -> Option<String> {
-    let decides = subject.renew_before.is_none();
-    window(subject, stored).filter(|_| decides).and_then(|renewal| renewal.explanation_url.clone())
+    let window = window(&subject.loaded.record, stored).filter(|_| subject.renew_before.is_none());
+    window.and_then(|renewal| renewal.explanation_url.clone())
 }
 
 /// The CA's window for exactly this certificate.
-fn window<'s>(subject: &Subject<'s>, stored: &Stored) -> Option<&'s Renewal> {
-    let renewal = subject.loaded.record.renewal.as_ref()?;
+pub(crate) fn window<'r>(record: &'r Record, stored: &Stored) -> Option<&'r Renewal> {
+    let renewal = record.renewal.as_ref()?;
     let same = stored.leaf.renewal_id.as_deref() == Some(renewal.certificate.as_str());
     (same && renewal.end > renewal.start).then_some(renewal)
 }
 
 /// A unix time of the ledger; what lies outside the calendar counts as its end.
-fn instant(unix: i64) -> OffsetDateTime {
+pub(crate) fn instant(unix: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(unix).unwrap_or(time::PrimitiveDateTime::MAX.assume_utc())
 }
 

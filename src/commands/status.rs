@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use super::gather::Gathered;
 use crate::error::{Error, ExitCode};
 use crate::identifier::CertName;
-use crate::ledger::Record;
-use crate::plan::Step;
+use crate::ledger::{Record, Renewal};
+use crate::plan::{Step, instant, window};
 use crate::report::table::table;
 use crate::report::words::{List, When, rfc3339};
 use crate::store::{Loaded, Stored};
@@ -70,10 +70,22 @@ fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Val
         "days_left": stored.map(|stored| days_left(stored, now)),
         "issuer": stored.map(|stored| &stored.leaf.issuer),
         "fingerprint": stored.map(|stored| &stored.leaf.fingerprint),
+        "renewal_window": stored.and_then(|stored| window(record, stored)).map(renewal_window),
         "revoked": record.revoked.is_some(),
         "deliveries": record.deliveries,
         "challenges_to_clean": record.owed_cleaning.len(),
         "failures": record.failures.as_ref().map(|failures| failures.count),
         "last_problem": record.failures.as_ref().map(|failures| &failures.last),
+    })
+}
+
+/// The CA's window, and the instant in it that was chosen.
+fn renewal_window(renewal: &Renewal) -> serde_json::Value {
+    let at = |unix| rfc3339(instant(unix));
+    serde_json::json!({
+        "start": at(renewal.start),
+        "end": at(renewal.end),
+        "chosen": at(renewal.chosen),
+        "explanation_url": renewal.explanation_url,
     })
 }

@@ -5,6 +5,7 @@
 //! call at a time stay open until its turn comes. The work is one shared future that any of the waiting certificates
 //! drives, so that it goes on when one of them is dropped. A challenge that stays alone is served by a plain call.
 
+mod split;
 mod verdict;
 
 use std::cell::{Cell, RefCell};
@@ -25,6 +26,7 @@ use super::challenge::{records, triple};
 use super::error::HookError;
 use super::watch::Outcome;
 use super::{Answer, Facts};
+use split::{Item, facts, split};
 use verdict::{Turnout, Verdict, conclude, judge};
 
 /// A batch in which nobody joins for so long closes.
@@ -281,53 +283,6 @@ async fn work(hook: Rc<Hook>, kind: Kind, members: Rc<RefCell<Vec<Member>>>) -> 
     Rc::new(settled.map(|(member, verdicts)| conclude(member, verdicts)).collect())
 }
 
-/// One challenge of a batch: which member, which of its answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Item {
-    member: usize,
-    answer: usize,
-}
-
-/// Which challenges go into which call: one type of challenge and one CA in each, a zone's names together, few enough
-/// for the arguments of a process.
-fn split(members: &[Member]) -> Vec<Vec<Item>> {
-    let mut items = Vec::new();
-    for (index, member) in members.iter().enumerate() {
-        if member.waiting.strong_count() > 0 {
-            items.extend((0..member.answers.len()).map(|answer| Item { member: index, answer }));
-        }
-    }
-    let kind_of = |item: &Item| {
-        let fact = &members[item.member].fact;
-        (&fact.ca, &fact.challenge)
-    };
-    let answer_of = |item: &Item| &members[item.member].answers[item.answer];
-    items.sort_by_cached_key(|item| (kind_of(item), reversed(&answer_of(item).identifier)));
-
-    let mut calls: Vec<Vec<Item>> = Vec::new();
-    let mut size = 0;
-    for item in items {
-        let Answer { identifier, token, value, .. } = answer_of(&item);
-        let own = identifier.len() + token.len() + value.len() + 3;
-        match calls.last_mut() {
-            Some(call) if size + own < ARGUMENTS && kind_of(&call[0]) == kind_of(&item) => {
-                call.push(item);
-                size += own;
-            }
-            _ => {
-                calls.push(vec![item]);
-                size = own;
-            }
-        }
-    }
-    calls
-}
-
-/// `www.a.example` as `example.a.www`.
-fn reversed(name: &str) -> Vec<String> {
-    name.rsplit('.').map(str::to_owned).collect()
-}
-
 /// One call, when it is the hook's turn: a verdict for each of the challenges.
 async fn serve(
     hook: &Hook,
@@ -384,18 +339,4 @@ async fn call(
     let _ = std::fs::remove_file(&batch_file);
     let _ = std::fs::remove_file(&results_file);
     Ok((outcome?, read_results(&String::from_utf8_lossy(&results))))
-}
-
-/// What the hook is told of the certificates in this call.
-fn facts(members: &[Member], items: &[Item]) -> Vec<BatchFact> {
-    let mut facts: Vec<(usize, BatchFact)> = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        if let Some((_, fact)) = facts.iter_mut().find(|(member, _)| *member == item.member) {
-            fact.triples.push(index);
-        } else {
-            let fact = BatchFact { triples: vec![index], ..members[item.member].fact.clone() };
-            facts.push((item.member, fact));
-        }
-    }
-    facts.into_iter().map(|(_, fact)| fact).collect()
 }

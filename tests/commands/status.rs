@@ -45,9 +45,28 @@ fn a_document_has_what_machines_ask_for() {
     );
     let fingerprint = fingerprint.stdout.trim().split_once('=').unwrap().1.replace(':', "").to_lowercase();
     assert_eq!(stored["fingerprint"], fingerprint);
+    assert!(stored["renewal_window"].is_null(), "the CA was not asked yet");
     let missing = &document["certificates"][1];
     assert_eq!((&missing["name"], &missing["action"]), (&json!("b.example"), &json!("issue")));
     assert!(missing["not_after"].is_null() && missing["names"].is_null());
+
+    let window = json!({
+        "suggestedWindow": { "start": "2040-01-01T00:00:00Z", "end": "2040-01-02T00:00:00Z" },
+        "explanationURL": "https://ca.example/why",
+    });
+    rig.set_renewal_info(&test.read("certs/a.example/cert.pem"), &window.to_string());
+    test.hydrant(&["run", "--only", "a.example"]).code(0);
+    let document = test.hydrant(&["status", "--format", "json"]).code(0).stderr("").json();
+    let mut found = document["certificates"][0]["renewal_window"].clone();
+    let chosen = found["chosen"].take();
+    assert!(chosen.as_str().unwrap().starts_with("2040-01-01T"), "{chosen}");
+    let expected = json!({
+        "start": "2040-01-01T00:00:00Z", "end": "2040-01-02T00:00:00Z", "chosen": null,
+        "explanation_url": "https://ca.example/why",
+    });
+    assert_eq!(found, expected);
+    let kept = "a.example    [WHEN]  89         keep: a renewal is due [WHEN], explained at https://ca.example/why\n";
+    test.hydrant(&["status", "a.example"]).code(0).stderr("").stdout_contains(kept);
 }
 
 #[test]
