@@ -144,7 +144,7 @@ class Guard(BaseHTTPRequestHandler):
     def kill(self, kill):
         """Kills the client, and, so that it cannot do anything about that, its parent before."""
         # Written down first: who waits for the end of the client may read it at once.
-        print("KILL", self.path, 0, kill["when"], flush=True)
+        note("KILL", self.path, 0, kill["when"])
         for client in peer.pids(self.connection):
             parent = re.search(r"^PPid:\s*(\d+)$", pathlib.Path(f"/proc/{client}/status").read_text(), re.MULTILINE)
             for process in [int(parent[1])] * bool(kill.get("parent")) + [client]:
@@ -155,7 +155,7 @@ class Guard(BaseHTTPRequestHandler):
         if self.is_killed:
             return self.kill(self.is_killed)
         code = re.search(rb"<Code>([^<]*)", body) if status >= 400 else None
-        print(self.command, self.path, status, code[1].decode() if code else "-", flush=True)
+        note(self.command, self.path, status, code[1].decode() if code else "-")
         self.send_response(status)
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(len(body)))
@@ -164,6 +164,12 @@ class Guard(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def note(*words):
+    """A line of the log, written at once: `print` writes word by word, and lines of requests at the same time mix."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def with_status(answer, status):
