@@ -143,13 +143,8 @@ pub fn write_all(directory: &Path, files: &[(&str, &[u8])], mode: u32) -> Result
 pub fn link_all(directory: &Path, links: &[(&str, &str)]) -> Result<(), FileError> {
     for (name, target) in links {
         let path = directory.join(name);
-        match fs::read_link(&path) {
-            Ok(found) if found == Path::new(target) => continue,
-            // The first one needs no other to take the place of.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && symlink(target, &path).is_ok() => {
-                continue;
-            }
-            _ => {}
+        if fs::read_link(&path).is_ok_and(|found| found == Path::new(target)) {
+            continue;
         }
         let link = temporary_name()
             .make_in(directory, |link| symlink(target, link))
