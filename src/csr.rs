@@ -18,7 +18,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use crate::chain;
 use crate::identifier::Identifier;
-use crate::key::{KeyType, PrivateKey};
+use crate::key::{KeyType, P256, P384, P521, PrivateKey, curve};
 use crate::pem::{self, PemError};
 
 /// A request for a certificate, its signature checked. Cheap to clone.
@@ -190,9 +190,7 @@ pub(crate) fn signature_algorithm(
     signature: &str,
     key: &SubjectPublicKeyInfo<'_>,
 ) -> Option<&'static dyn VerificationAlgorithm> {
-    let curve = key.algorithm.parameters.as_ref().and_then(|oid| oid.as_oid().ok());
-    let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
-    Some(match (signature, curve.as_str()) {
+    Some(match (signature, curve(key).as_str()) {
         ("1.2.840.113549.1.1.11", _) => &RSA_PKCS1_2048_8192_SHA256,
         ("1.2.840.113549.1.1.12", _) => &RSA_PKCS1_2048_8192_SHA384,
         ("1.2.840.113549.1.1.13", _) => &RSA_PKCS1_2048_8192_SHA512,
@@ -209,10 +207,6 @@ pub(crate) fn signature_algorithm(
         _ => return None,
     })
 }
-
-const P256: &str = "1.2.840.10045.3.1.7";
-const P384: &str = "1.3.132.0.34";
-const P521: &str = "1.3.132.0.35";
 
 /// Why a request cannot be made or read.
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 //!
 //! Pure: no I/O and no clock, so that the same inputs give the same plan on any machine.
 
+mod pending;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::ledger::{Record, Renewal};
 use crate::report::words::{List, When};
 use crate::store::{Damage, Loaded, Stored};
 use crate::tenant::Refusal;
+pub use pending::{Pending, pending};
 
 /// One certificate as the planner sees it.
 #[derive(Debug)]

@@ -163,7 +163,7 @@ async fn prove(
         let (wanted, had) = (ours.config.certificate(name), theirs.config.certificate(name));
         let other = differences(&wanted, &had, &current_dir);
         changes.extend(other.into_iter().map(|what| format!("{name}: {what} would be another")));
-        let ((ours, _), (theirs, _)) = (&our_steps[index], &their_steps[index]);
+        let (ours, theirs) = (&our_steps[index].step, &their_steps[index].step);
         if theirs.action == Action::Keep && ours.action != Action::Keep {
             changes.push(format!("{name}: {}: {}", ours.action.as_str(), ours.because));
         }

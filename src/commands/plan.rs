@@ -7,7 +7,7 @@ use super::run::start_hooks;
 use super::tenants;
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookSettings, Operation, Stop};
-use crate::plan::{self, Action, Circumstances, Step, Subject};
+use crate::plan::{self, Action, Circumstances, Pending, Step, Subject};
 use crate::report::table::table;
 use crate::report::words::{Count, List, rfc3339};
 use crate::report::{Event, Verbosity};
@@ -40,21 +40,23 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
         failed = asked?;
     }
     let tenancy = tenants::tenancy(gathered).await?;
-    let steps: Vec<Step> =
-        steps(gathered, &wanted, &tenancy).await?.into_iter().map(|(step, _)| step).collect();
+    let steps = steps(gathered, &wanted, &tenancy).await?;
     let reporter = &gathered.reporter;
     if reporter.is_json() {
         reporter.json(&to_json(gathered, &steps, &wanted, options.with_hooks));
     } else {
         reporter.document(&to_text(&steps, reporter.verbosity() >= Verbosity::Verbose));
-        let note = if options.with_hooks { None } else { note(gathered) };
-        if let Some(note) = note.filter(|_| reporter.verbosity() > Verbosity::Quiet) {
-            reporter.aside(&note);
+        let names = if options.with_hooks { None } else { names_note(gathered) };
+        for note in [names, pending_note(&steps)].into_iter().flatten() {
+            if reporter.verbosity() > Verbosity::Quiet {
+                reporter.aside(&note);
+            }
         }
     }
-    let changes =
-        steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Wait | Action::Refuse));
-    failed += steps.iter().filter(|step| step.action == Action::Refuse).count();
+    let changes = steps
+        .iter()
+        .any(|planned| !matches!(planned.step.action, Action::Keep | Action::Wait | Action::Refuse));
+    failed += steps.iter().filter(|planned| planned.step.action == Action::Refuse).count();
     Ok(match () {
         () if failed > 0 => ExitCode::Failed,
         () if options.detailed_exitcode && changes => ExitCode::Changes,
@@ -63,12 +65,39 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
     })
 }
 
+/// The step for one certificate.
+pub(super) struct Planned {
+    pub(super) step: Step,
+    /// What it was decided from.
+    pub(super) loaded: Loaded,
+    /// Settings that it keeps without.
+    pub(super) pending: Vec<Pending>,
+}
+
+impl Planned {
+    /// Why, and what the renewal brings that is not due yet.
+    pub(super) fn because(&self) -> String {
+        let because = self.step.because.to_string();
+        if self.pending.is_empty() {
+            return because;
+        }
+        let pending: Vec<String> = self.pending.iter().map(ToString::to_string).collect();
+        format!("{because}; it brings {}", pending.join(", "))
+    }
+
+    /// What the renewal brings, for machines.
+    pub(super) fn pending_json(&self) -> serde_json::Value {
+        let one = |pending: &Pending| serde_json::json!({ "setting": pending.setting, "now": pending.now, "then": pending.then });
+        self.pending.iter().map(one).collect()
+    }
+}
+
 /// What the list says of every certificate.
 pub(super) fn declared(gathered: &Gathered) -> Vec<Wanted> {
     gathered.entries().iter().map(Wanted::declared).collect()
 }
 
-/// The step for every certificate of the list, in its order, with what it was decided from.
+/// The step for every certificate of the list, in its order.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -76,7 +105,7 @@ pub(super) async fn steps(
     gathered: &Gathered,
     wanted: &[Wanted],
     tenancy: &Tenancy,
-) -> Result<Vec<(Step, Loaded)>, Error> {
+) -> Result<Vec<Planned>, Error> {
     let config = &gathered.config;
     let loaded = gathered.store().load_all(&gathered.names()).await.map_err(store_error)?;
     let circumstances = Circumstances {
@@ -105,7 +134,9 @@ pub(super) async fn steps(
             refused: refused.as_ref(),
         };
         let step = plan::decide(&subject, circumstances);
-        steps.push((step, loaded));
+        let kept = loaded.stored.as_ref().filter(|_| step.action == Action::Keep);
+        let pending = kept.map(|stored| plan::pending(&settings, stored, &loaded.record)).unwrap_or_default();
+        steps.push(Planned { step, loaded, pending });
     }
     Ok(steps)
 }
@@ -148,7 +179,7 @@ fn not_asked(gathered: &Gathered) -> Vec<Vec<&str>> {
 }
 
 /// The line that says for which certificates hooks were not asked; none where there is nothing to ask.
-fn note(gathered: &Gathered) -> Option<String> {
+fn names_note(gathered: &Gathered) -> Option<String> {
     let not_asked = not_asked(gathered);
     let mut hooks: Vec<&str> = Vec::new();
     for hook in not_asked.iter().flatten() {
@@ -174,13 +205,32 @@ fn note(gathered: &Gathered) -> Option<String> {
     ))
 }
 
+/// The line that says which certificates do not have the settings they are declared with.
+fn pending_note(steps: &[Planned]) -> Option<String> {
+    let pending: Vec<_> = steps.iter().filter(|planned| !planned.pending.is_empty()).collect();
+    if pending.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = pending.iter().map(|planned| planned.step.name.as_str()).collect();
+    let which = match names.len() {
+        0..=NAMED => List(&names).to_string(),
+        many => format!("`{}` and {}", names[..NAMED].join("`, `"), Count(many - NAMED, "other")),
+    };
+    let has = if names.len() == 1 { "has" } else { "have" };
+    Some(format!(
+        "note: {which} {has} other settings than declared until the next renewal: `plan -v` shows which, `run --force \
+         --only NAME` renews now"
+    ))
+}
+
 /// How many certificates a note names.
 const NAMED: usize = 5;
 
-fn to_text(steps: &[Step], all: bool) -> String {
-    let shown = steps.iter().filter(|step| all || step.action != Action::Keep);
-    let row =
-        |step: &Step| vec![step.action.as_str().to_owned(), step.name.to_string(), step.because.to_string()];
+fn to_text(steps: &[Planned], all: bool) -> String {
+    let shown = steps.iter().filter(|planned| all || planned.step.action != Action::Keep);
+    let row = |planned: &Planned| {
+        vec![planned.step.action.as_str().to_owned(), planned.step.name.to_string(), planned.because()]
+    };
     let mut text = table(&shown.map(row).collect::<Vec<_>>());
     let actions = [
         Action::Issue,
@@ -192,7 +242,7 @@ fn to_text(steps: &[Step], all: bool) -> String {
         Action::Keep,
     ];
     let counted = actions.iter().map(|action| {
-        let count = steps.iter().filter(|step| step.action == *action).count();
+        let count = steps.iter().filter(|planned| planned.step.action == *action).count();
         (count, action.as_str())
     });
     let parts: Vec<String> =
@@ -202,9 +252,10 @@ fn to_text(steps: &[Step], all: bool) -> String {
     text
 }
 
-fn to_json(gathered: &Gathered, steps: &[Step], wanted: &[Wanted], asked: bool) -> serde_json::Value {
+fn to_json(gathered: &Gathered, steps: &[Planned], wanted: &[Wanted], asked: bool) -> serde_json::Value {
     let not_asked = if asked { Vec::new() } else { not_asked(gathered) };
-    let certificate = |(index, step): (usize, &Step)| {
+    let certificate = |(index, planned): (usize, &Planned)| {
+        let step = &planned.step;
         serde_json::json!({
             "name": step.name,
             "action": step.action.as_str(),
@@ -213,6 +264,7 @@ fn to_json(gathered: &Gathered, steps: &[Step], wanted: &[Wanted], asked: bool) 
             "names_from": if wanted[index].csr.is_some() { "hook" } else { "list" },
             "hooks_not_asked": not_asked.get(index).map_or(&[][..], Vec::as_slice),
             "not_after": step.not_after.map(rfc3339),
+            "renewal_brings": planned.pending_json(),
         })
     };
     serde_json::json!({

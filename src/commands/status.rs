@@ -3,13 +3,14 @@
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
+use super::plan::Planned;
 use crate::error::{Error, ExitCode};
 use crate::identifier::CertName;
-use crate::ledger::{Record, Renewal};
-use crate::plan::{Step, instant, window};
+use crate::ledger::Renewal;
+use crate::plan::{instant, window};
 use crate::report::table::table;
 use crate::report::words::{List, When, rfc3339};
-use crate::store::{Loaded, Stored};
+use crate::store::Stored;
 use crate::tenant::Tenancy;
 
 /// Prints a line for every certificate of the list.
@@ -22,28 +23,29 @@ pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
     let steps = super::plan::steps(gathered, &declared, &tenancy).await?;
     let now = OffsetDateTime::now_utc();
     if gathered.reporter.is_json() {
-        let certificates: Vec<_> = steps.iter().map(|(step, loaded)| to_json(step, loaded, now)).collect();
+        let certificates: Vec<_> = steps.iter().map(|planned| to_json(planned, now)).collect();
         gathered.reporter.json(&serde_json::json!({ "version": 1, "certificates": certificates }));
         return Ok(ExitCode::Success);
     }
     let head = ["certificate", "expires", "days left", "state"];
     let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
-    rows.extend(steps.iter().map(|(step, loaded)| row(step, loaded, now)));
+    rows.extend(steps.iter().map(|planned| row(planned, now)));
     gathered.reporter.document(&table(&rows));
     Ok(ExitCode::Success)
 }
 
-fn row(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> Vec<String> {
-    let (expires, left) = match &loaded.stored {
+fn row(planned: &Planned, now: OffsetDateTime) -> Vec<String> {
+    let (expires, left) = match &planned.loaded.stored {
         Some(stored) => (When(stored.leaf.not_after).to_string(), days_left(stored, now).to_string()),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    vec![step.name.to_string(), expires, left, state(step, &loaded.record)]
+    vec![planned.step.name.to_string(), expires, left, state(planned)]
 }
 
 /// What is to be done, and what is owed besides.
-fn state(step: &Step, record: &Record) -> String {
-    let mut parts = vec![format!("{}: {}", step.action.as_str(), step.because)];
+fn state(planned: &Planned) -> String {
+    let record = &planned.loaded.record;
+    let mut parts = vec![format!("{}: {}", planned.step.action.as_str(), planned.because())];
     if !record.owed_cleaning.is_empty() {
         let names: Vec<&str> =
             record.owed_cleaning.iter().map(|owed| owed.answer.identifier.as_str()).collect();
@@ -56,7 +58,8 @@ fn days_left(stored: &Stored, now: OffsetDateTime) -> i64 {
     (stored.leaf.not_after - now).whole_days()
 }
 
-fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Value {
+fn to_json(planned: &Planned, now: OffsetDateTime) -> serde_json::Value {
+    let Planned { step, loaded, .. } = planned;
     let record = &loaded.record;
     let stored = loaded.stored.as_ref();
     let name: &CertName = &step.name;
@@ -70,6 +73,7 @@ fn to_json(step: &Step, loaded: &Loaded, now: OffsetDateTime) -> serde_json::Val
         "days_left": stored.map(|stored| days_left(stored, now)),
         "issuer": stored.map(|stored| &stored.leaf.issuer),
         "fingerprint": stored.map(|stored| &stored.leaf.fingerprint),
+        "renewal_brings": planned.pending_json(),
         "renewal_window": stored.and_then(|stored| window(record, stored)).map(renewal_window),
         "revoked": record.revoked.is_some(),
         "deliveries": record.deliveries,

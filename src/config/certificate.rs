@@ -142,6 +142,22 @@ impl CertificateSettings {
         )
     }
 
+    /// The values in such a line, by the names of their settings; `None` for a line of another form.
+    #[must_use]
+    pub fn read_fingerprint(line: &str) -> Option<[(&'static str, &str); 5]> {
+        let (ca, rest) = line.strip_prefix("ca=")?.split_once(" key_type=")?;
+        let (key_type, rest) = rest.split_once(" must_staple=")?;
+        let (must_staple, rest) = rest.split_once(" profile=")?;
+        let (profile, preferred_chain) = rest.split_once(" preferred_chain=")?;
+        Some([
+            ("ca", ca),
+            ("key_type", key_type),
+            ("must_staple", must_staple),
+            ("profile", profile),
+            ("preferred_chain", preferred_chain),
+        ])
+    }
+
     /// Whether anything at all would answer its challenges, given all hooks of the run.
     #[must_use]
     pub fn is_answerable(&self, hooks: &[HookSettings]) -> bool {

@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::KeyError;
 
@@ -59,6 +62,22 @@ impl KeyType {
         }
     }
 
+    /// The kind of a public key, a DER `SubjectPublicKeyInfo`; `None` for one that is not made here.
+    #[must_use]
+    pub fn of_public_key(der: &[u8]) -> Option<Self> {
+        let (_, key) = SubjectPublicKeyInfo::from_der(der).ok()?;
+        match key.parsed().ok()? {
+            PublicKey::RSA(key) => Some(Self::rsa(key.key_size())),
+            PublicKey::EC(_) => Some(match curve(&key).as_str() {
+                P256 => Self::P256,
+                P384 => Self::P384,
+                P521 => Self::P521,
+                _ => return None,
+            }),
+            _ => None,
+        }
+    }
+
     /// The RSA kind of a modulus of `bits`.
     pub(crate) fn rsa(bits: usize) -> Self {
         match bits {
@@ -70,6 +89,16 @@ impl KeyType {
         }
     }
 }
+
+/// The object identifier of a key's curve (RFC 5480 §2.1.1); empty for a key on none.
+pub(crate) fn curve(key: &SubjectPublicKeyInfo<'_>) -> String {
+    let curve = key.algorithm.parameters.as_ref().and_then(|oid| oid.as_oid().ok());
+    curve.map(|oid| oid.to_id_string()).unwrap_or_default()
+}
+
+pub(crate) const P256: &str = "1.2.840.10045.3.1.7";
+pub(crate) const P384: &str = "1.3.132.0.34";
+pub(crate) const P521: &str = "1.3.132.0.35";
 
 /// `p256`, `rsa4096`.
 impl fmt::Display for KeyType {

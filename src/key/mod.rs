@@ -20,6 +20,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use kind::KeyType;
+pub(crate) use kind::{P256, P384, P521, curve};
 pub use secret::Secret;
 
 use crate::pem::{self, PemError};

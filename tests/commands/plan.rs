@@ -44,6 +44,7 @@ fn a_document_names_what_is_to_be_ordered() {
             "names_from": "list",
             "hooks_not_asked": ["true"],
             "not_after": null,
+            "renewal_brings": [],
         })
     };
     assert_eq!(
@@ -53,6 +54,52 @@ fn a_document_names_what_is_to_be_ordered() {
             "refused_lines": 0,
             "certificates": [certificate("a.example", &["a.example", "b.example"]), certificate("c", &["*.c.example"])],
         })
+    );
+}
+
+#[test]
+fn settings_that_wait_for_a_renewal_are_named_and_renew_nothing() {
+    let rig = Rig::with(&["--nonce-reject", "0", "--profile", "long=7776000", "--profile", "short=518400"]);
+    let list = "a.example\nb.example\nc.example\nd.example\ne.example\nf.example\n";
+    let place = place(&rig, list);
+    let kinds = "profile: long\ncertificates:\n  b.example: {key_type: p384}\n  c.example: {key_type: p521}\n  \
+                 d.example: {key_type: rsa2048}\n  e.example: {key_type: rsa3072}\n  f.example: {reuse_key: true}\n";
+    let configured = |test: Test, settings: &str| {
+        test.config(&format!("accept_terms: true\n{}{settings}", super::dns_01("")))
+    };
+    let test = configured(place, kinds);
+    test.hydrant(&["run"]).code(0);
+    test.hydrant(&["plan"]).code(0).stdout("6 certificates: 6 to keep\n").stderr("");
+
+    let others = "key_type: rsa2048\nprofile: long\ncertificates: {a.example: {profile: short}, \
+                  e.example: {preferred_chain: X1}, f.example: {reuse_key: true, key_type: p384}}\n";
+    let test = configured(test, others);
+    test.hydrant(&["plan", "--detailed-exitcode"]).code(0).stdout("6 certificates: 6 to keep\n").stderr(
+        "note: `a.example`, `b.example`, `c.example` and `e.example` have other settings than declared until the next \
+         renewal: `plan -v` shows which, `run --force --only NAME` renews now\n",
+    );
+    let kept = "a renewal is due [WHEN]";
+    test.hydrant(&["plan", "-v"]).code(0).stdout(&format!(
+        "keep  a.example  {kept}; it brings key_type rsa2048 instead of p256, profile short instead of long\n\
+         keep  b.example  {kept}; it brings key_type rsa2048 instead of p384\n\
+         keep  c.example  {kept}; it brings key_type rsa2048 instead of p521\n\
+         keep  d.example  {kept}\n\
+         keep  e.example  {kept}; it brings key_type rsa2048 instead of rsa3072, preferred_chain X1 instead of none\n\
+         keep  f.example  {kept}\n\
+         6 certificates: 6 to keep\n"
+    ));
+    let profile = json!([{ "setting": "key_type", "now": "p256", "then": "rsa2048" },
+        { "setting": "profile", "now": "long", "then": "short" }]);
+    for command in ["plan", "status"] {
+        let document = test.hydrant(&[command, "--format", "json"]).code(0).json();
+        let brings = |index: usize| &document["certificates"][index]["renewal_brings"];
+        assert_eq!((brings(0), brings(3)), (&profile, &json!([])), "{command}");
+    }
+    test.hydrant(&["run"]).code(0).stdout("6 certificates: 6 unchanged\n");
+    test.hydrant(&["run", "--force", "--only", "a.example"]).code(0);
+    test.hydrant(&["status", "a.example"]).code(0).stdout(
+        "certificate  expires               days left  state\n\
+         a.example    [WHEN]  5          keep: a renewal is due [WHEN]\n",
     );
 }
 
