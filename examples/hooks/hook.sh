@@ -28,6 +28,7 @@
 #   HYDRANT_RECORD_NAME  the name of the TXT record, when there is a single one to set
 #   HYDRANT_RECORD_NAMES those of all challenges of a call, in their order, separated by blanks
 #   HYDRANT_CHANGED      in exit_hook: the certificates that changed in this run
+#   HYDRANT_CHANGED_FILE where they are too many for a variable: a file with all of them, a line each
 
 set -euo pipefail
 
@@ -157,8 +158,12 @@ request_failure() {
 # A run ends: the place to reload services, once for all certificates.
 #   $1     why it ended early; missing at the normal end
 exit_hook() {
-    if [[ -n "${HYDRANT_CHANGED:-}" ]]; then
-        printf 'changed: %s\n' "$HYDRANT_CHANGED"
+    local changed=${HYDRANT_CHANGED:-}
+    if [[ -n "${HYDRANT_CHANGED_FILE:-}" ]]; then
+        changed=$(<"$HYDRANT_CHANGED_FILE")
+    fi
+    if [[ -n "$changed" ]]; then
+        printf 'changed: %s\n' "$changed"
     fi
 }
 

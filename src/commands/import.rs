@@ -18,7 +18,7 @@ use crate::config::setting::List;
 use crate::config::{CertificateSettings, Config, DomainsSource, flags, resolve};
 use crate::error::{Error, ErrorKind, ExitCode};
 use crate::import::dehydrated::{Import, Surroundings, import};
-use crate::plan::Action;
+use crate::plan::{Action, Step};
 use crate::report::words::Count;
 use crate::report::{Reporter, diagnostics};
 use crate::runner::store_error;
@@ -151,10 +151,11 @@ async fn prove(
         return Ok(0);
     }
     let everybody = Tenancy::default();
-    let (our_steps, their_steps) = (
-        steps(&ours, &declared(&ours), &everybody).await?,
-        steps(theirs, &declared(theirs), &everybody).await?,
-    );
+    let planned = async |gathered: &Gathered| -> Result<Vec<Step>, Error> {
+        let steps = steps(gathered, &declared(gathered), &everybody).await?;
+        steps.into_iter().map(|planned| planned.seen.map(|seen| seen.step)).collect()
+    };
+    let (our_steps, their_steps) = (planned(&ours).await?, planned(theirs).await?);
     for (index, entry) in theirs.entries().iter().enumerate() {
         let name = &entry.name;
         if entry.names != ours.entries()[index].names {
@@ -163,7 +164,7 @@ async fn prove(
         let (wanted, had) = (ours.config.certificate(name), theirs.config.certificate(name));
         let other = differences(&wanted, &had, &current_dir);
         changes.extend(other.into_iter().map(|what| format!("{name}: {what} would be another")));
-        let (ours, theirs) = (&our_steps[index].step, &their_steps[index].step);
+        let (ours, theirs) = (&our_steps[index], &their_steps[index]);
         if theirs.action == Action::Keep && ours.action != Action::Keep {
             changes.push(format!("{name}: {}: {}", ours.action.as_str(), ours.because));
         }

@@ -1,5 +1,6 @@
 //! `hydrant plan`: what a run would do, and why. Asks no CA, and hooks only where that is wished for.
 
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
@@ -7,6 +8,7 @@ use super::run::start_hooks;
 use super::tenants;
 use crate::error::{Error, ExitCode};
 use crate::hook::{HookSettings, Operation, Stop};
+use crate::identifier::CertName;
 use crate::plan::{self, Action, Circumstances, Pending, Step, Subject};
 use crate::report::table::table;
 use crate::report::words::{Count, List, rfc3339};
@@ -55,8 +57,9 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
     }
     let changes = steps
         .iter()
-        .any(|planned| !matches!(planned.step.action, Action::Keep | Action::Wait | Action::Refuse));
-    failed += steps.iter().filter(|planned| planned.step.action == Action::Refuse).count();
+        .any(|planned| planned.is_to(&[Action::Renew, Action::Issue, Action::Resume, Action::Deliver]));
+    failed +=
+        steps.iter().filter(|planned| planned.seen.is_err() || planned.is_to(&[Action::Refuse])).count();
     Ok(match () {
         () if failed > 0 => ExitCode::Failed,
         () if options.detailed_exitcode && changes => ExitCode::Changes,
@@ -65,8 +68,15 @@ pub async fn plan(gathered: &Gathered, options: PlanOptions) -> Result<ExitCode,
     })
 }
 
-/// The step for one certificate.
+/// One certificate of the list.
 pub(super) struct Planned {
+    pub(super) name: CertName,
+    /// What is to be done with it, or why that is not known: one that cannot be read hides no other.
+    pub(super) seen: Result<Seen, Error>,
+}
+
+/// The step for one certificate.
+pub(super) struct Seen {
     pub(super) step: Step,
     /// What it was decided from.
     pub(super) loaded: Loaded,
@@ -75,6 +85,28 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// What is to be done, in a word.
+    pub(super) fn action(&self) -> &'static str {
+        self.seen.as_ref().map_or(UNREADABLE, |seen| seen.step.action.as_str())
+    }
+
+    /// Why.
+    pub(super) fn because(&self) -> String {
+        match &self.seen {
+            Ok(seen) => seen.because(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn is_to(&self, actions: &[Action]) -> bool {
+        self.seen.as_ref().is_ok_and(|seen| actions.contains(&seen.step.action))
+    }
+}
+
+/// Stands where the action of a certificate that cannot be read would be.
+const UNREADABLE: &str = "unreadable";
+
+impl Seen {
     /// Why, and what the renewal brings that is not due yet.
     pub(super) fn because(&self) -> String {
         let because = self.step.because.to_string();
@@ -87,7 +119,7 @@ impl Planned {
 
     /// What the renewal brings, for machines.
     pub(super) fn pending_json(&self) -> serde_json::Value {
-        let one = |pending: &Pending| serde_json::json!({ "setting": pending.setting, "now": pending.now, "then": pending.then });
+        let one = |pending: &Pending| json!({ "setting": pending.setting, "now": pending.now, "then": pending.then });
         self.pending.iter().map(one).collect()
     }
 }
@@ -117,7 +149,14 @@ pub(super) async fn steps(
     let takes_deliveries = |hook: &&HookSettings| may_want(hook, Operation::DeployCert);
     let mut steps = Vec::new();
     for ((entry, wanted), loaded) in gathered.entries().iter().zip(wanted).zip(loaded) {
-        let loaded = loaded.map_err(store_error)?;
+        let name = entry.name.clone();
+        let loaded = match loaded.map_err(store_error) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                steps.push(Planned { name, seen: Err(error) });
+                continue;
+            }
+        };
         let settings = config.certificate(&entry.name);
         let destinations = config.hooks.iter().filter(takes_deliveries).map(|hook| &hook.name);
         let destinations = destinations.filter(|hook| settings.hooks.contains(hook)).cloned();
@@ -136,7 +175,7 @@ pub(super) async fn steps(
         let step = plan::decide(&subject, circumstances);
         let kept = loaded.stored.as_ref().filter(|_| step.action == Action::Keep);
         let pending = kept.map(|stored| plan::pending(&settings, stored, &loaded.record)).unwrap_or_default();
-        steps.push(Planned { step, loaded, pending });
+        steps.push(Planned { name, seen: Ok(Seen { step, loaded, pending }) });
     }
     Ok(steps)
 }
@@ -195,8 +234,7 @@ fn names_note(gathered: &Gathered) -> Option<String> {
     let names: Vec<&str> = names.iter().map(|(entry, _)| entry.name.as_str()).collect();
     let which = match names.len() {
         all if all == not_asked.len() => "all certificates".to_owned(),
-        0..=NAMED => List(&names).to_string(),
-        many => format!("`{}` and {}", names[..NAMED].join("`, `"), Count(many - NAMED, "other")),
+        _ => first_of(&names),
     };
     let (hook, it) = if hooks.len() == 1 { ("hook", "it") } else { ("hooks", "them") };
     Some(format!(
@@ -207,15 +245,12 @@ fn names_note(gathered: &Gathered) -> Option<String> {
 
 /// The line that says which certificates do not have the settings they are declared with.
 fn pending_note(steps: &[Planned]) -> Option<String> {
-    let pending: Vec<_> = steps.iter().filter(|planned| !planned.pending.is_empty()).collect();
-    if pending.is_empty() {
+    let is_pending = |planned: &&Planned| planned.seen.as_ref().is_ok_and(|seen| !seen.pending.is_empty());
+    let names: Vec<&str> = steps.iter().filter(is_pending).map(|planned| planned.name.as_str()).collect();
+    if names.is_empty() {
         return None;
     }
-    let names: Vec<&str> = pending.iter().map(|planned| planned.step.name.as_str()).collect();
-    let which = match names.len() {
-        0..=NAMED => List(&names).to_string(),
-        many => format!("`{}` and {}", names[..NAMED].join("`, `"), Count(many - NAMED, "other")),
-    };
+    let which = first_of(&names);
     let has = if names.len() == 1 { "has" } else { "have" };
     Some(format!(
         "note: {which} {has} other settings than declared until the next renewal: `plan -v` shows which, `run --force \
@@ -223,14 +258,19 @@ fn pending_note(steps: &[Planned]) -> Option<String> {
     ))
 }
 
-/// How many certificates a note names.
-const NAMED: usize = 5;
+/// The first few, and how many more there are.
+fn first_of(names: &[&str]) -> String {
+    const NAMED: usize = 5;
+    match names.len() {
+        0..=NAMED => List(names).to_string(),
+        many => format!("`{}` and {}", names[..NAMED].join("`, `"), Count(many - NAMED, "other")),
+    }
+}
 
 fn to_text(steps: &[Planned], all: bool) -> String {
-    let shown = steps.iter().filter(|planned| all || planned.step.action != Action::Keep);
-    let row = |planned: &Planned| {
-        vec![planned.step.action.as_str().to_owned(), planned.step.name.to_string(), planned.because()]
-    };
+    let shown = steps.iter().filter(|planned| all || !planned.is_to(&[Action::Keep]));
+    let row =
+        |planned: &Planned| vec![planned.action().to_owned(), planned.name.to_string(), planned.because()];
     let mut text = table(&shown.map(row).collect::<Vec<_>>());
     let actions = [
         Action::Issue,
@@ -242,11 +282,12 @@ fn to_text(steps: &[Planned], all: bool) -> String {
         Action::Keep,
     ];
     let counted = actions.iter().map(|action| {
-        let count = steps.iter().filter(|planned| planned.step.action == *action).count();
-        (count, action.as_str())
+        let count = steps.iter().filter(|planned| planned.is_to(&[*action])).count();
+        (count, format!("{count} to {}", action.as_str()))
     });
-    let parts: Vec<String> =
-        counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} to {word}")).collect();
+    let unreadable = steps.iter().filter(|planned| planned.seen.is_err()).count();
+    let counted = counted.chain([(unreadable, format!("{unreadable} {UNREADABLE}"))]);
+    let parts: Vec<String> = counted.filter(|(count, _)| *count > 0).map(|(_, part)| part).collect();
     let total = Count(steps.len(), "certificate").to_string();
     text.push_str(&if parts.is_empty() { total } else { format!("{total}: {}", parts.join(", ")) });
     text
@@ -255,19 +296,19 @@ fn to_text(steps: &[Planned], all: bool) -> String {
 fn to_json(gathered: &Gathered, steps: &[Planned], wanted: &[Wanted], asked: bool) -> serde_json::Value {
     let not_asked = if asked { Vec::new() } else { not_asked(gathered) };
     let certificate = |(index, planned): (usize, &Planned)| {
-        let step = &planned.step;
-        serde_json::json!({
-            "name": step.name,
-            "action": step.action.as_str(),
-            "because": step.because.to_string(),
+        let seen = planned.seen.as_ref().ok();
+        json!({
+            "name": planned.name,
+            "action": planned.action(),
+            "because": seen.map_or_else(|| planned.because(), |seen| seen.step.because.to_string()),
             "names": wanted[index].names,
             "names_from": if wanted[index].csr.is_some() { "hook" } else { "list" },
             "hooks_not_asked": not_asked.get(index).map_or(&[][..], Vec::as_slice),
-            "not_after": step.not_after.map(rfc3339),
-            "renewal_brings": planned.pending_json(),
+            "not_after": seen.and_then(|seen| seen.step.not_after).map(rfc3339),
+            "renewal_brings": seen.map_or_else(|| json!([]), Seen::pending_json),
         })
     };
-    serde_json::json!({
+    json!({
         "version": 1,
         "refused_lines": gathered.refused(),
         "certificates": steps.iter().enumerate().map(certificate).collect::<Vec<_>>(),

@@ -1,11 +1,11 @@
 //! `hydrant status`: what is stored, when it expires, what is owed.
 
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
-use super::plan::Planned;
+use super::plan::{Planned, Seen};
 use crate::error::{Error, ExitCode};
-use crate::identifier::CertName;
 use crate::ledger::Renewal;
 use crate::plan::{instant, window};
 use crate::report::table::table;
@@ -24,31 +24,32 @@ pub async fn status(gathered: &Gathered) -> Result<ExitCode, Error> {
     let now = OffsetDateTime::now_utc();
     if gathered.reporter.is_json() {
         let certificates: Vec<_> = steps.iter().map(|planned| to_json(planned, now)).collect();
-        gathered.reporter.json(&serde_json::json!({ "version": 1, "certificates": certificates }));
-        return Ok(ExitCode::Success);
+        gathered.reporter.json(&json!({ "version": 1, "certificates": certificates }));
+    } else {
+        let head = ["certificate", "expires", "days left", "state"];
+        let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
+        rows.extend(steps.iter().map(|planned| row(planned, now)));
+        gathered.reporter.document(&table(&rows));
     }
-    let head = ["certificate", "expires", "days left", "state"];
-    let mut rows = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
-    rows.extend(steps.iter().map(|planned| row(planned, now)));
-    gathered.reporter.document(&table(&rows));
-    Ok(ExitCode::Success)
+    let all_readable = steps.iter().all(|planned| planned.seen.is_ok());
+    Ok(if all_readable { ExitCode::Success } else { ExitCode::Failed })
 }
 
 fn row(planned: &Planned, now: OffsetDateTime) -> Vec<String> {
-    let (expires, left) = match &planned.loaded.stored {
+    let stored = planned.seen.as_ref().ok().and_then(|seen| seen.loaded.stored.as_ref());
+    let (expires, left) = match stored {
         Some(stored) => (When(stored.leaf.not_after).to_string(), days_left(stored, now).to_string()),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    vec![planned.step.name.to_string(), expires, left, state(planned)]
+    vec![planned.name.to_string(), expires, left, state(planned)]
 }
 
 /// What is to be done, and what is owed besides.
 fn state(planned: &Planned) -> String {
-    let record = &planned.loaded.record;
-    let mut parts = vec![format!("{}: {}", planned.step.action.as_str(), planned.because())];
-    if !record.owed_cleaning.is_empty() {
-        let names: Vec<&str> =
-            record.owed_cleaning.iter().map(|owed| owed.answer.identifier.as_str()).collect();
+    let mut parts = vec![format!("{}: {}", planned.action(), planned.because())];
+    let owed = planned.seen.iter().flat_map(|seen| &seen.loaded.record.owed_cleaning);
+    let names: Vec<&str> = owed.map(|owed| owed.answer.identifier.as_str()).collect();
+    if !names.is_empty() {
         parts.push(format!("challenges to clean: {}", List(&names)));
     }
     parts.join("; ")
@@ -58,14 +59,21 @@ fn days_left(stored: &Stored, now: OffsetDateTime) -> i64 {
     (stored.leaf.not_after - now).whole_days()
 }
 
-fn to_json(planned: &Planned, now: OffsetDateTime) -> serde_json::Value {
-    let Planned { step, loaded, .. } = planned;
+fn to_json(planned: &Planned, now: OffsetDateTime) -> Value {
+    let seen = match &planned.seen {
+        Ok(seen) => seen,
+        Err(_) => {
+            return json!({
+                "name": planned.name, "action": planned.action(), "because": planned.because(),
+            });
+        }
+    };
+    let Seen { step, loaded, .. } = seen;
     let record = &loaded.record;
     let stored = loaded.stored.as_ref();
-    let name: &CertName = &step.name;
-    serde_json::json!({
-        "name": name,
-        "action": step.action.as_str(),
+    json!({
+        "name": planned.name,
+        "action": planned.action(),
         "because": step.because.to_string(),
         "names": stored.map(|stored| &stored.leaf.names),
         "not_before": stored.map(|stored| rfc3339(stored.leaf.not_before)),
@@ -73,7 +81,7 @@ fn to_json(planned: &Planned, now: OffsetDateTime) -> serde_json::Value {
         "days_left": stored.map(|stored| days_left(stored, now)),
         "issuer": stored.map(|stored| &stored.leaf.issuer),
         "fingerprint": stored.map(|stored| &stored.leaf.fingerprint),
-        "renewal_brings": planned.pending_json(),
+        "renewal_brings": seen.pending_json(),
         "renewal_window": stored.and_then(|stored| window(record, stored)).map(renewal_window),
         "revoked": record.revoked.is_some(),
         "deliveries": record.deliveries,
@@ -84,9 +92,9 @@ fn to_json(planned: &Planned, now: OffsetDateTime) -> serde_json::Value {
 }
 
 /// The CA's window, and the instant in it that was chosen.
-fn renewal_window(renewal: &Renewal) -> serde_json::Value {
+fn renewal_window(renewal: &Renewal) -> Value {
     let at = |unix| rfc3339(instant(unix));
-    serde_json::json!({
+    json!({
         "start": at(renewal.start),
         "end": at(renewal.end),
         "chosen": at(renewal.chosen),

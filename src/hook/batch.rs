@@ -319,11 +319,9 @@ async fn call(
     // All of one call are alike in these two.
     let (challenge, ca) =
         facts.first().map(|fact| (fact.challenge.clone(), fact.ca.clone())).unwrap_or_default();
-    let batch_file = hook.shared.scratch_file("batch").map_err(scratch)?;
-    let results_file = hook.shared.scratch_file("results").map_err(scratch)?;
     let text = write_batch(facts).map_err(scratch)?;
-    std::fs::write(&batch_file, text).map_err(scratch)?;
-    std::fs::write(&results_file, "").map_err(scratch)?;
+    let batch_file = hook.shared.scratch_file("batch", &text).map_err(scratch)?;
+    let results_file = hook.shared.scratch_file("results", "").map_err(scratch)?;
     let answers = items.iter().map(|item| &members[item.member].answers[item.answer]);
     let mut extra = records(&challenge, answers);
     extra.extend([

@@ -11,8 +11,8 @@ use super::{Facts, HookContext, HookSettings};
 const ALWAYS: [&str; 10] =
     ["HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"];
 
-/// Linux refuses a single argument of 128 KiB.
-const LONGEST_ARGUMENT: usize = 100_000;
+/// Linux refuses a single argument, or a single variable, of 128 KiB.
+pub(super) const LONGEST_ARGUMENT: usize = 100_000;
 
 /// What every call of one hook sees: the caller's environment by the rules, dehydrated's exports, the hook's own.
 pub(super) fn base(settings: &HookSettings, context: &HookContext) -> HashMap<OsString, OsString> {

@@ -67,8 +67,7 @@ fn fitting(names: &[String]) -> usize {
 async fn list(hook: &Hook, names: &[String]) -> Result<Vec<Listed>, HookError> {
     let scratch =
         |source: io::Error| HookError::Scratch { hook: hook.name().to_owned(), source: Arc::new(source) };
-    let file = hook.shared.scratch_file("results").map_err(scratch)?;
-    std::fs::write(&file, "").map_err(scratch)?;
+    let file = hook.shared.scratch_file("results", "").map_err(scratch)?;
     let extra = [(env::RESULTS, file.display().to_string())];
     let called = hook.call(&HookCall::ListChallenges(names.to_vec()), None, &extra).await;
     // A hook that removed the file found nothing.

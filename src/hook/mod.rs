@@ -37,10 +37,12 @@
 //! | `HYDRANT_RESULTS` | `list_challenges` | a file for the values that are found |
 //! | `HYDRANT_PROBLEM` | `invalid_challenge` | the CA's problem document, JSON |
 //! | `HYDRANT_CHANGED` | `exit_hook` | the certificates that changed, separated by blanks |
+//! | `HYDRANT_CHANGED_FILE` | `exit_hook`, where they are too many | a file with all of them, a line each |
 
 mod batch;
 mod call;
 mod challenge;
+mod changed;
 mod deliver;
 mod environment;
 mod error;
@@ -207,12 +209,13 @@ impl Hooks {
     /// # Errors
     /// All failures; every hook is called.
     pub async fn exit(&self, changed: &[CertName], error: Option<&str>) -> Result<(), HookError> {
-        let names: Vec<_> = changed.iter().map(CertName::as_str).collect();
-        let changed = [(env::CHANGED, names.join(" "))];
         let call = HookCall::ExitHook { error: error.map(environment::as_argument) };
         let mut failures = Vec::new();
         for hook in self.hooks_of(Operation::ExitHook, None) {
-            failures.extend(hook.call(&call, None, &changed).await.err());
+            // Whatever becomes of the names: there is something to reload.
+            let (told, failure) = changed::told(hook, changed);
+            failures.extend(failure);
+            failures.extend(hook.call(&call, None, &told).await.err());
         }
         HookError::all(failures)
     }

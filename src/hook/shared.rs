@@ -71,8 +71,8 @@ impl Shared {
         seen.into_iter().collect()
     }
 
-    /// A path for a new file in a directory that only this user can read. Gone with the run.
-    pub(super) fn scratch_file(&self, kind: &str) -> io::Result<PathBuf> {
+    /// A new file with this text in a directory that only this user can read. Gone with the run.
+    pub(super) fn scratch_file(&self, kind: &str, text: &str) -> io::Result<PathBuf> {
         let directory = if let Some(directory) = self.scratch.get() {
             directory
         } else {
@@ -82,6 +82,8 @@ impl Shared {
         };
         let number = self.scratch_files.get();
         self.scratch_files.set(number + 1);
-        Ok(directory.path().join(format!("{kind}-{number}")))
+        let path = directory.path().join(format!("{kind}-{number}"));
+        std::fs::write(&path, text)?;
+        Ok(path)
     }
 }

@@ -143,7 +143,11 @@ impl Runner<'_> {
         let certificates = reports.into_values().collect();
         let mut summary = Summary { certificates, broken_off, ..Summary::default() };
         if self.whole_list {
-            summary.problems = undeclared::clean(self, entries).await?;
+            // Never at the price of what the run has done: its report, and the call of `exit_hook`.
+            summary.problems = undeclared::clean(self, entries).await.unwrap_or_else(|error| {
+                self.reporter.error(&error);
+                vec![error.to_string()]
+            });
         }
         summary.interrupted = self.signals.exit_code();
         Ok(summary)

@@ -36,9 +36,14 @@ pub(super) async fn clean(runner: &Runner<'_>, entries: &[Entry]) -> Result<Vec<
     let mut cleaning = stream::iter(cleaning).buffered(AT_ONCE);
     let mut problems = Vec::new();
     while let Some(cleaned) = cleaning.next().await {
-        // Another run that has it in work cleans it.
-        if let CleanedOne::Here { errors, .. } = cleaned? {
-            problems.extend(errors);
+        match cleaned {
+            Ok(CleanedOne::Here { errors, .. }) => problems.extend(errors),
+            // Another run that has it in work cleans it.
+            Ok(CleanedOne::HeldBy(_)) => {}
+            Err(error) => {
+                runner.reporter.error(&error);
+                problems.push(error.to_string());
+            }
         }
     }
     Ok(problems)

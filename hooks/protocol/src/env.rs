@@ -26,8 +26,11 @@ pub const OWNER: &str = "HYDRANT_OWNER";
 pub const RECORD_NAME: &str = "HYDRANT_RECORD_NAME";
 /// The names of the TXT records, in calls with challenges in DNS: one for each triple, in their order, separated by blanks.
 pub const RECORD_NAMES: &str = "HYDRANT_RECORD_NAMES";
-/// In `exit_hook`: the names of the certificates that changed in this run, separated by blanks.
+/// In `exit_hook`: the names of the certificates that changed in this run, separated by blanks. Only the first of them
+/// where they are more than one variable can hold; [`CHANGED_FILE`] is then set.
 pub const CHANGED: &str = "HYDRANT_CHANGED";
+/// In `exit_hook`, where [`CHANGED`] cannot hold all names: a file that has them, a line each.
+pub const CHANGED_FILE: &str = "HYDRANT_CHANGED_FILE";
 /// In `invalid_challenge`: the CA's problem document, JSON, where it gave one.
 pub const PROBLEM: &str = "HYDRANT_PROBLEM";
 /// In a batch: the file with the facts of its certificates ([`batch_facts`](crate::batch_facts)).
@@ -37,7 +40,7 @@ pub const BATCH: &str = "HYDRANT_BATCH";
 pub const RESULTS: &str = "HYDRANT_RESULTS";
 
 /// Those that tell of one call alone: they are never handed on from hydrant's own environment.
-pub const FACTS: [&str; 14] = [
+pub const FACTS: [&str; 15] = [
     PROTOCOL,
     HOOK,
     DRY_RUN,
@@ -49,6 +52,7 @@ pub const FACTS: [&str; 14] = [
     RECORD_NAME,
     RECORD_NAMES,
     CHANGED,
+    CHANGED_FILE,
     PROBLEM,
     BATCH,
     RESULTS,
