@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::csr::Csr;
 use crate::identifier::{CertName, Identifier};
-use crate::ledger::{Record, Renewal};
+use crate::ledger::{Failures, Record, Renewal};
 use crate::report::words::{List, When};
 use crate::store::{Damage, Loaded, Stored};
 use crate::tenant::Refusal;
@@ -156,6 +156,8 @@ pub enum Because {
     Refused(String),
     /// Less than `renew_before` is left.
     RenewBefore(OffsetDateTime),
+    /// `renew_before` is as long as the certificate's life or longer.
+    RenewAlways,
     /// What is stored was revoked.
     Revoked,
     /// New files wait for `sync_cert` or for their links.
@@ -198,6 +200,9 @@ impl fmt::Display for Because {
             Self::OrderPending => f.write_str("an earlier run was cut off"),
             Self::Refused(why) => f.write_str(why),
             Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
+            Self::RenewAlways => {
+                f.write_str("renew_before is not shorter than its lifetime: every run renews it")
+            }
             Self::Revoked => f.write_str("it was revoked"),
             Self::SwitchPending => f.write_str("new files wait to be put in place"),
             Self::WindowOpen { chosen, explained } => {
@@ -297,12 +302,18 @@ fn has_order_for(record: &Record, names: &[Identifier]) -> bool {
 
 /// The failure that holds a certificate back, if it does so now.
 fn held_back(record: &Record, at: Circumstances) -> Option<Because> {
-    let failures = record.failures.as_ref().filter(|_| !at.force)?;
+    let now = at.now.unix_timestamp();
+    // What is noted for later than now was noted by a clock that was ahead, and holds nothing back.
+    let believed = |failures: &&Failures| !at.force && failures.at <= now.saturating_add(CLOCKS_APART);
+    let failures = record.failures.as_ref().filter(believed)?;
     let until = if at.backoff { Some(failures.not_before) } else { failures.ca_not_before };
-    let until = until.filter(|until| *until > at.now.unix_timestamp())?;
+    let until = until.filter(|until| *until > now)?;
     let (failures, last) = (failures.count, failures.last.clone());
     Some(Because::Backoff { until: instant(until), failures, last })
 }
+
+/// By how many seconds the clocks of machines that share a store may differ.
+const CLOCKS_APART: i64 = 3600;
 
 /// What is due, were it not for earlier failures and unfinished work.
 fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
@@ -329,7 +340,7 @@ fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
     let due = renewal_due(subject, stored);
     if due <= at.now {
         return renew(if subject.renew_before.is_some() {
-            Because::RenewBefore(due)
+            if due <= stored.leaf.not_before { Because::RenewAlways } else { Because::RenewBefore(due) }
         } else if chosen_instant(subject, stored).is_some() {
             Because::WindowOpen { chosen: due, explained: explained(subject, stored) }
         } else {
@@ -359,9 +370,12 @@ fn names_differ(declared: &[Identifier], stored: &Stored) -> Option<Because> {
     differ.then_some(Because::NamesDiffer { added, removed })
 }
 
-/// The instant chosen in the CA's window.
+/// The instant chosen in the CA's window. A window at the very end of the certificate's life, or behind it, is a mistake:
+/// the last tenth is for attempts that fail.
 fn chosen_instant(subject: &Subject<'_>, stored: &Stored) -> Option<OffsetDateTime> {
-    window(&subject.loaded.record, stored).map(|renewal| instant(renewal.chosen))
+    let leaf = &stored.leaf;
+    let latest = leaf.not_after - (leaf.not_after - leaf.not_before) / 10;
+    window(&subject.loaded.record, stored).map(|renewal| instant(renewal.chosen).min(latest))
 }
 
 /// Where the CA explains the window, if it is what decides.

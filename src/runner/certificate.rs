@@ -88,9 +88,12 @@ impl<'r> Certificate<'r> {
 
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
+        // Whatever fails before there is a plan: how long the certificate has left decides how bad that is.
+        let stored = loaded.as_ref().ok().and_then(|loaded| loaded.stored.as_ref());
+        let not_after = stored.map(|stored| stored.leaf.not_after);
         match working_for(&self.entry.name, Box::pin(self.try_work(loaded, approach))).await {
             Ok(ended) => ended,
-            Err(error) => Ended::Report(self.failed(&error, None, None)),
+            Err(error) => Ended::Report(RunReport { not_after, ..self.failed(&error, None, None) }),
         }
     }
 

@@ -162,6 +162,11 @@ impl Runner<'_> {
     ) -> Result<Vec<Queued<'e>>, Error> {
         let mut queue = Vec::new();
         let mut index = 0;
+        if entries.len() > LOOKED_AT_ONCE {
+            let names: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+            let foreseen = self.stop.unless_stopped(self.store.foresee(&names)).await;
+            foreseen.unwrap_or(Ok(())).map_err(store_error)?;
+        }
         for part in entries.chunks(LOOKED_AT_ONCE) {
             let names: Vec<CertName> = part.iter().map(|entry| entry.name.clone()).collect();
             let Some(loaded) = self.stop.unless_stopped(self.store.load_all(&names)).await else {
@@ -180,6 +185,7 @@ impl Runner<'_> {
                 index += 1;
             }
         }
+        self.store.foresee(&[]).await.map_err(store_error)?;
         Ok(queue)
     }
 
