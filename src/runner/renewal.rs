@@ -144,8 +144,8 @@ mod tests {
             crate::chain::Leaf::parse_first(include_bytes!("../../tests/fixtures/chain/fullchain.pem"));
         let leaf = leaf.unwrap();
         let (id, now) = (leaf.renewal_id.clone().unwrap(), leaf.not_before);
-        let mut loaded = Loaded::default();
-        loaded.stored = Some(crate::store::Stored { leaf, timestamp: None });
+        let stored = Some(crate::store::Stored { leaf, timestamp: None });
+        let mut loaded = Loaded { stored, ..Loaded::default() };
         let mut is_stale_at = |seconds: i64| {
             let next_check = now.unix_timestamp() + seconds;
             loaded.record.renewal = Some(Renewal { next_check, ..not_learned(id.clone(), None, now) });
