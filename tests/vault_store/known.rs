@@ -89,8 +89,8 @@ fn a_folder_is_listed_once_a_run_in_pages_and_not_at_all_where_most_of_it_is_of_
     for number in 1..=1001 {
         vault.write(&format!("kv-certificates/team/certs/other-{number:04}"), &json!({ "x": "y" }));
     }
-    let list = |names: usize| -> String {
-        (1..=names).map(|number| format!("host-{number:04}.example\n")).collect()
+    let list = |names: usize| {
+        (1..=names).map(|number| format!("host-{number:04}.example\n")).collect::<Vec<_>>().concat()
     };
     let listings = |names: usize| {
         let test = place(&rig, &list(names));
