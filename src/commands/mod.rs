@@ -242,9 +242,9 @@ fn without_configuration(arguments: &Arguments, reporter: &Reporter) -> Option<R
         Command::Config(typed::Config::Check) => return Some(Ok(config::print_check(arguments, reporter))),
         Command::Config(typed::Config::Schema) => reporter.document(&config::schema()),
         Command::Lint(typed) if typed.list => lint::list(reporter),
-        Command::Man(command) => match completions::man(command.command.as_deref()) {
+        Command::Man(command) => match completions::man(&command.command.join(" ")) {
             Some(page) => reporter.document(&page),
-            None => return Some(Err(no_page(command.command.clone().unwrap_or_default()))),
+            None => return Some(Err(no_page(command.command.join(" ")))),
         },
         _ => return None,
     }

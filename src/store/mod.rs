@@ -221,7 +221,7 @@ pub enum Damage {
     /// `fullchain.pem` is missing, or a link to nothing.
     #[error("the full chain is missing")]
     FullchainMissing,
-    /// `privkey.pem` is missing, or a link to nothing. No damage where a hook makes the CSR and keeps the key.
+    /// `privkey.pem` is missing, empty, or a link to nothing. No damage where a hook makes the CSR and keeps the key.
     #[error("the private key is missing")]
     KeyMissing,
     /// The files come from different issues: a switch that nobody completed.
