@@ -7,6 +7,16 @@ use hydrant_hook_protocol::{PROTOCOL, env};
 
 use super::{Facts, HookContext, HookSettings};
 
+/// Secrets of the caller that reach only hooks whose `pass_env:` names them, and the bundled one for Vault.
+pub const WITHHELD: [&str; 6] = [
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_SECRET_ID",
+    "VAULT_WRAPPED_SECRET_ID",
+    "VAULT_ID_TOKEN",
+    "EAB_HMAC_KEY",
+];
+
 /// What a hook with `env_only` sees all the same: without these common programs misbehave.
 const ALWAYS: [&str; 10] =
     ["HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER"];

@@ -40,6 +40,13 @@ hooks:  # HOOK=./hook.sh, HOOK_CHAIN=yes
   name: ./hook.sh
   env:
     CONFIG: [DIR]/etc/config
+  pass_env:
+  - VAULT_TOKEN
+  - BAO_TOKEN
+  - VAULT_SECRET_ID
+  - VAULT_WRAPPED_SECRET_ID
+  - VAULT_ID_TOKEN
+  - EAB_HMAC_KEY
   timeout: 1d
   chain: yes
 key_type: rsa4096  # KEY_ALGO=rsa
@@ -49,8 +56,31 @@ validation_timeout: 1m  # VALIDATION_TIMEOUT=60
 
 # Certificates are worked on side by side, but calls of one hook never overlap. `jobs: 1` is one certificate
 #   after the other, as under dehydrated.
+# pass_env: dehydrated's hooks see the whole environment. These secrets hydrant gives only to hooks that name
+#   them: take out what a hook does not need.
 ",
         );
+}
+
+#[test]
+fn hooks_see_secrets_as_before_wherever_the_runs_are() {
+    let secrets = [
+        "VAULT_TOKEN",
+        "BAO_TOKEN",
+        "VAULT_SECRET_ID",
+        "VAULT_WRAPPED_SECRET_ID",
+        "VAULT_ID_TOKEN",
+        "EAB_HMAC_KEY",
+    ];
+    let seen = |name: &&str| format!("echo \"${{{name}-not set}}\" >>seen");
+    let test = installation("CA=https://127.0.0.1:1/directory\nHOOK=$BASEDIR/hook.sh")
+        .hook_script("hook.sh", &secrets.iter().map(seen).collect::<Vec<_>>().join("\n"));
+    test.hydrant(&[&IMPORT[..], &["--output", "hydrant.yml"]].concat()).code(0);
+    // The import knew of none of them.
+    let test = secrets.iter().fold(test, |test, name| test.env(name, format!("of {name}")));
+    test.hydrant(&["run"]).code(75);
+    let expected: Vec<_> = secrets.iter().map(|name| format!("of {name}\n")).collect();
+    assert!(test.read("seen").starts_with(&expected.concat()), "{}", test.read("seen"));
 }
 
 #[test]
@@ -100,6 +130,8 @@ fn never_overwrites_and_never_writes_a_secret() {
     );
     let text = test.read("hydrant.yml");
     assert!(text.contains("  kid: kid-1\n  hmac_key_env: EAB_HMAC_KEY\n"), "{text}");
+    // Nor does a hook get one that it did not see before.
+    assert!(text.contains("  - VAULT_ID_TOKEN\n  timeout: 1d\n"), "{text}");
     assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
     test.put("hydrant.yml", "mine\n");
     test.hydrant(&to_file).code(2).stdout("").stderr(
