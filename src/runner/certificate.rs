@@ -270,6 +270,7 @@ impl<'r> Certificate<'r> {
             replaces: step.replaces.as_deref().filter(|_| has_renewal_info),
             settings: &self.settings,
             account: &account,
+            orders: runner.authorities.orders(),
             hooks: &runner.hooks,
             responder: &self.responder,
             propagation: &runner.propagation,
