@@ -1,13 +1,17 @@
 //! What is ordered, and that nobody else of this run orders the same meanwhile.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use super::{IssueError, Issuing};
-use crate::acme::{self, NewOrder, Order};
+use crate::acme::{self, NewOrder, Order, UnderWay};
 use crate::hook::Approach;
 use crate::report::Phase;
+
+/// After a signal the CA has so long to answer an order that it has got, so that it is not lost.
+const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 impl Issuing<'_, '_> {
     /// Waits until no other certificate of this run has an order for the same open. A CA may hand one order to both
@@ -43,16 +47,20 @@ impl Issuing<'_, '_> {
         self.lease.record.begin(intent);
         self.save().await?;
 
+        let (stop, under_way) = (self.job.stop, UnderWay::default());
         let ordered = async {
-            match self.new_order(replaces.as_deref()).await {
+            match self.new_order(replaces.as_deref(), &under_way).await {
                 // Ours is not the only client of this account, or the account changed: a replacement is a favour to
                 // the CA's limits and never a reason to have no certificate (RFC 9773 §5).
-                Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await,
+                Err(error) if replaces.is_some() && error.is_replaces_refused() && !stop.is_stopped() => {
+                    self.new_order(None, &under_way).await
+                }
                 other => other,
             }
         };
-        // An order whose URL is not written down is lost: a signal alone does not end the wait for it.
-        let order = self.job.stop.unless_hurried(ordered).await.ok_or(IssueError::Stopped)??;
+        // An order whose URL is not written down is lost: once it is sent, a signal does not end the wait for it at once.
+        let ordered = stop.unless_idle(ordered, || under_way.is(), LAST_MOMENT).await;
+        let order = ordered.ok_or(IssueError::Stopped)??;
         self.lease.record.ordered(order.url.as_str());
         self.save().await?;
         Ok(order)
@@ -70,9 +78,10 @@ impl Issuing<'_, '_> {
         }
     }
 
-    async fn new_order(&self, replaces: Option<&str>) -> Result<Order, acme::Error> {
+    async fn new_order(&self, replaces: Option<&str>, under_way: &UnderWay) -> Result<Order, acme::Error> {
         let identifiers = self.job.names;
         let profile = self.job.settings.profile.as_deref();
-        self.job.account.new_order(&NewOrder { identifiers, profile, replaces }).await
+        let new = NewOrder { identifiers, profile, replaces, under_way: Some(under_way) };
+        self.job.account.new_order(&new).await
     }
 }

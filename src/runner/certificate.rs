@@ -258,7 +258,8 @@ impl<'r> Certificate<'r> {
         approach: Approach,
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
-        let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
+        let signed_in = runner.stop.unless_stopped(runner.authorities.account(&self.settings.ca)).await;
+        let account = signed_in.ok_or(Failure::Issue(IssueError::Stopped))?.map_err(Failure::Authority)?;
         self.admitted(&wanted.names, Some(account.url().as_str())).map_err(Failure::Refused)?;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
