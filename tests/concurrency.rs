@@ -124,7 +124,7 @@ fn certificates_that_a_killed_run_had_in_work_go_into_one_batch_of_the_run_that_
     first.wait_until("the hook is at the gate", || test.path("at-the-gate").exists());
 
     names.push("a.example".to_owned());
-    let list = names.iter().map(|name| format!("{name}\n")).collect::<String>();
+    let list = names.join("\n");
     let test = test.domains(&list).env("GATE", "").env("RIG_HOOK_LOG", "calls");
     let mut second = test.start();
     second.wait_until("the other is stored", || test.path("certs/a.example/cert.pem").exists());
