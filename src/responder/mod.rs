@@ -9,7 +9,6 @@ mod error;
 mod files;
 mod http;
 mod tls;
-mod turns;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -22,13 +21,12 @@ use tokio::net::TcpListener;
 
 pub use certificate::reverse_name;
 pub use error::ResponderError;
-pub use turns::Turn;
 
 use crate::hook::Answer;
+use crate::turns::{Turn, Turns};
 use certificate::ChallengeCertificate;
 use http::HttpListener;
 use tls::TlsListener;
-use turns::Turns;
 
 /// How challenges are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

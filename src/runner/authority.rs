@@ -19,6 +19,7 @@ use crate::identifier::CertName;
 use crate::key::{PrivateKey, Secret, shown_url};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::{Accounts, StoredAccount};
+use crate::turns::Turns;
 
 /// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept. What went wrong
 /// once is not tried again for every certificate.
@@ -28,6 +29,7 @@ pub struct Authorities<'a> {
     reporter: &'a Rc<Reporter>,
     known: RefCell<BTreeMap<String, Rc<Authority>>>,
     failed_requests: Rc<RefCell<Vec<FailedRequest>>>,
+    orders: Turns,
 }
 
 /// One CA.
@@ -61,7 +63,13 @@ impl<'a> Authorities<'a> {
     /// No CA reached yet.
     #[must_use]
     pub fn new(config: &'a Config, accounts: &'a dyn Accounts, reporter: &'a Rc<Reporter>) -> Self {
-        Self { config, accounts, reporter, known: RefCell::default(), failed_requests: Rc::default() }
+        let (known, failed_requests, orders) = Default::default();
+        Self { config, accounts, reporter, known, failed_requests, orders }
+    }
+
+    /// The orders that are open: certificates that would get the same one take turns.
+    pub(crate) fn orders(&self) -> &Turns {
+        &self.orders
     }
 
     /// The client of a CA, its directory fetched.

@@ -8,6 +8,7 @@ pub mod authority;
 
 mod certificate;
 mod delivery;
+mod elsewhere;
 mod failure;
 mod leftovers;
 mod network;
@@ -47,9 +48,6 @@ use crate::propagation::Propagation;
 use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
 use crate::tenant::{Refusal, Tenancy};
-
-/// A certificate in work elsewhere is waited for no longer than this at the end of a run.
-const LEASE_WAIT: Duration = Duration::from_mins(10);
 
 /// How many certificates are read before those that need nothing are forgotten again.
 const LOOKED_AT_ONCE: usize = 512;
@@ -216,13 +214,18 @@ impl Runner<'_> {
         self.config.hook_sequence == HookSequence::Overlapping || self.hooks.all_announced()
     }
 
+    /// How many certificates are in work at once.
+    fn jobs(&self) -> usize {
+        if self.overlaps() { self.config.jobs.max(1) } else { 1 }
+    }
+
     /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere, and what broke it off.
     async fn work<'e>(
         &'e self,
         queue: Vec<Queued<'e>>,
         reports: &mut BTreeMap<usize, RunReport>,
     ) -> (Vec<(usize, Certificate<'e>)>, Option<String>) {
-        let jobs = if self.overlaps() { self.config.jobs.max(1) } else { 1 };
+        let jobs = self.jobs();
         let mut broken_off = None;
         let mut elsewhere = Vec::new();
         let mut waiting = queue.into_iter();
@@ -255,21 +258,6 @@ impl Runner<'_> {
             }
         }
         (elsewhere, broken_off)
-    }
-
-    /// Waits for certificates that another run had in work, and plans them again.
-    async fn wait_for(
-        &self,
-        elsewhere: Vec<(usize, Certificate<'_>)>,
-        reports: &mut BTreeMap<usize, RunReport>,
-    ) {
-        let deadline = tokio::time::Instant::now() + LEASE_WAIT;
-        for (index, certificate) in elsewhere {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let report = Box::pin(certificate.work_when_free(left)).await;
-            self.reporter.event(&Event::Finished(&report.name));
-            reports.insert(index, report);
-        }
     }
 
     /// What holds for all certificates of this run.
