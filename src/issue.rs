@@ -251,7 +251,11 @@ impl Issuing<'_, '_> {
         self.turn = None;
         let timeout = self.job.settings.order_timeout;
         let issued = self.job.account.poll_order(&order, OrderGoal::Issued, timeout);
-        let order = self.unless_stopped(issued).await??;
+        // A refusal to show it, once it is finalized, is no reason to order again what may be issued already.
+        let issued = self.unless_stopped(issued).await?;
+        let order = issued.map_err(|error| {
+            if error.is_refusal() { IssueError::Finalized(error) } else { IssueError::Acme(error) }
+        })?;
         if order.status == OrderStatus::Invalid {
             return Err(IssueError::order_invalid(&order));
         }

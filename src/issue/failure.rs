@@ -54,6 +54,9 @@ pub enum IssueError {
     /// The certificate was issued, but the CA does not hand it out.
     #[error("the certificate was issued and cannot be downloaded")]
     Download(#[source] crate::acme::Error),
+    /// The order was finalized, and the CA does not say what became of it.
+    #[error("the order was finalized, and what became of it cannot be learned")]
+    Finalized(#[source] crate::acme::Error),
     /// A hook failed.
     #[error(transparent)]
     Hook(#[from] HookError),
@@ -150,7 +153,7 @@ impl IssueError {
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Acme(error) | Self::Download(error) => error.problem(),
+            Self::Acme(error) | Self::Download(error) | Self::Finalized(error) => error.problem(),
             Self::OrderInvalid { problem } => problem.as_deref(),
             Self::Invalid(invalid) => invalid.iter().find_map(|bad| bad.problem.as_ref()),
             _ => None,
@@ -161,7 +164,7 @@ impl IssueError {
     #[must_use]
     pub fn at_the_ca(&self) -> Option<&crate::acme::Error> {
         match self {
-            Self::Acme(error) | Self::Download(error) => Some(error),
+            Self::Acme(error) | Self::Download(error) | Self::Finalized(error) => Some(error),
             _ => None,
         }
     }
@@ -193,7 +196,7 @@ impl IssueError {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Acme(error) | Self::Download(error) => error.hints(),
+            Self::Acme(error) | Self::Download(error) | Self::Finalized(error) => error.hints(),
             Self::Hook(error) => error.hints(),
             Self::Store(error) => error.hints(),
             Self::Responder(error) => error.hints(),

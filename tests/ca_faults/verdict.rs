@@ -86,6 +86,15 @@ fn what_was_issued_is_fetched_by_a_later_run_and_never_ordered_again() {
             "the certificate was issued and cannot be downloaded: malformed: no such certificate (HTTP 404)",
         ),
         (
+            "lost.example",
+            answer(
+                "order",
+                404,
+                &json!({ "after": "finalize", "problem": "malformed", "detail": "No order" }),
+            ),
+            "the order was finalized, and what became of it cannot be learned: malformed: No order (HTTP 404)",
+        ),
+        (
             "key.example",
             answer("certificate", 200, &chain(key)),
             "the certificate from the CA cannot be used: the chain has a block `PRIVATE KEY`, where only certificates may be",

@@ -5,6 +5,7 @@ A rule is a JSON object. It picks requests by any of
             finalize certificate renewalInfo revokeCert keyChange orders
   "method"  GET, HEAD or POST
   "path"    a regular expression, found anywhere in the path
+  "after"   only those that come after one of this kind
 and, among those,
   "skip"    leave the first SKIP alone (0)
   "every"   then meet only each EVERYth, from the first on (1)
@@ -45,7 +46,7 @@ KINDS = [
     ("orders", r"^/list-orderz/"),
 ]
 ACTIONS = {"answer", "reset-before", "reset-after", "truncate", "delay", "hang", "kill-before", "kill-after"}
-MEMBERS = {"kind", "method", "path", "skip", "every", "times", "do", "status", "problem", "detail", "body", "type",
+MEMBERS = {"kind", "after", "method", "path", "skip", "every", "times", "do", "status", "problem", "detail", "body", "type",
            "retry_after", "retry_after_date", "seconds"}
 
 
@@ -67,8 +68,9 @@ class Rules:
             unknown = set(rule) - MEMBERS
             if unknown or rule.get("do") not in ACTIONS:
                 raise ValueError(f"no such rule: {json.dumps(rule)} ({', '.join(sorted(unknown)) or 'do'})")
-            if rule.get("kind") not in {None, "other", *(kind for kind, _ in KINDS)}:
-                raise ValueError(f"no such kind: {rule['kind']}")
+            for named in (rule.get("kind"), rule.get("after")):
+                if named not in {None, "other", *(kind for kind, _ in KINDS)}:
+                    raise ValueError(f"no such kind: {named}")
         with self.lock:
             self.rules = [{"skip": 0, "every": 1, "times": 1, **rule} for rule in rules]
 
@@ -76,6 +78,10 @@ class Rules:
         """The rule that a request meets, or None; counts it."""
         with self.lock:
             for rule in self.rules:
+                if rule.get("after") is not None:
+                    if rule["after"] == kind_of(path):
+                        rule["after"] = None
+                    continue
                 if rule["times"] == 0 or not picks(rule, method, path):
                     continue
                 if rule["skip"] > 0:
