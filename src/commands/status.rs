@@ -67,13 +67,10 @@ fn days_left(stored: &Stored, now: OffsetDateTime) -> i64 {
 }
 
 fn to_json(planned: &Planned, now: OffsetDateTime) -> Value {
-    let seen = match &planned.seen {
-        Ok(seen) => seen,
-        Err(_) => {
-            return json!({
-                "name": planned.name, "action": planned.action(), "because": planned.because(),
-            });
-        }
+    let Ok(seen) = &planned.seen else {
+        return json!({
+            "name": planned.name, "action": planned.action(), "because": planned.because(),
+        });
     };
     let Seen { step, loaded, .. } = seen;
     let record = &loaded.record;

@@ -15,7 +15,7 @@ pub(super) struct Turns {
 /// The right to prove some names, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Turn<'a> {
+pub(super) struct Turn<'a> {
     turns: &'a Turns,
     names: BTreeSet<String>,
 }
