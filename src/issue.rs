@@ -208,8 +208,10 @@ impl Issuing<'_, '_> {
         let pending = self.pending_challenges(&order).await?;
         let job = self.job;
         let answers: Vec<Answer> = pending.iter().filter_map(|pending| pending.answer.clone()).collect();
-        let turn = job.responder.turn(job.settings.challenge.deployed(), &answers);
-        let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)?;
+        let tell = |address| self.tell(&Event::InUse { name: job.name, address });
+        let (challenge, patience) = (job.settings.challenge.deployed(), job.settings.validation_timeout);
+        let turn = job.responder.turn(challenge, &answers, patience, tell);
+        let _turn = job.stop.unless_stopped(turn).await.ok_or(IssueError::Stopped)??;
         let deployed = self.owed(&answers);
         self.lease.record.deploying(deployed, job.now.unix_timestamp());
         self.save().await?;

@@ -287,6 +287,17 @@ impl Record {
             .map(|(destination, delivery)| (destination.as_str(), delivery))
     }
 
+    /// The destinations, none of these, that a delivery of the newest certificate is owed to. What they were owed of an
+    /// earlier one ended when others took its successor.
+    #[must_use]
+    pub fn owed_elsewhere(&self, destinations: &[String]) -> Vec<String> {
+        let newest = self.deliveries.values().map(|delivery| delivery.timestamp).max();
+        let is_one = |(destination, delivery): &(&str, &Delivery)| {
+            Some(delivery.timestamp) == newest && !destinations.iter().any(|ours| ours == destination)
+        };
+        self.owed_deliveries().filter(is_one).map(|(destination, _)| destination.to_owned()).collect()
+    }
+
     /// An attempt to issue failed. The next one waits 1, 10, 100 minutes, then 20 hours, so that the daily run of tomorrow
     /// makes it although this one took a while; longer when the CA said so (`retry_after`, seconds from now).
     pub fn failed(&mut self, problem: impl Into<String>, now: i64, retry_after: Option<i64>) {

@@ -160,3 +160,77 @@ fn a_certificate_that_another_run_failed_at_meanwhile_is_not_reported_as_well() 
     second.wait().code(1).stdout_contains("2 certificates: 1 issued, 1 waiting\n");
     assert!(rig.challenges("held.example").is_empty());
 }
+
+/// Runs on the same address for http-01, each in a directory of its own; `gate` holds the first up while it listens.
+fn listening(rig: &Rig, name: &str, timeout: &str) -> Test {
+    let config = format!(
+        "accept_terms: true\nchallenge: http-01\nhttp_listen: {}\nvalidation_timeout: {timeout}\nhooks: [./gate.sh]\n",
+        rig.environment()["RIG_HTTP_ADDRESS"]
+    );
+    let gate =
+        "[ \"$1\" = deploy_challenge ] || exit 0\ntouch at-the-gate\nwhile [ -e gate ]; do sleep 0.02; done";
+    Test::new()
+        .rig(rig)
+        .domains(&format!("{name}\n"))
+        .config(&config)
+        .hook_script("gate.sh", gate)
+        .args(["run", "--format", "json"])
+}
+
+#[test]
+fn runs_that_listen_on_the_same_address_wait_for_each_other() {
+    let rig = Rig::start();
+    let one = listening(&rig, "one.example", "2m").write("gate", "");
+    let mut first = one.start();
+    first.wait_until("it listens", || one.path("at-the-gate").exists());
+    let two = listening(&rig, "two.example", "2m");
+    let mut second = two.start();
+    let address = &rig.environment()["RIG_HTTP_ADDRESS"];
+    let said = format!("two.example: {address} is in use, waiting\n");
+    second.wait_for_stderr(&said);
+    let three = listening(&rig, "three.example", "2m");
+    let mut third = three.start();
+    third.wait_for_stderr(" is in use, waiting\n");
+    third.signal("TERM");
+    third.wait().code(143);
+    fs::remove_file(one.path("gate")).unwrap();
+    assert_eq!(first.wait().code(0).json()["certificates"][0]["outcome"], "issued");
+    assert_eq!(second.wait().code(0).json()["certificates"][0]["outcome"], "issued");
+}
+
+#[test]
+fn runs_over_one_list_share_the_work_also_where_they_listen_themselves() {
+    let rig = Rig::start();
+    let config = |kind: &str, listen: &str, address: &str| {
+        format!("accept_terms: true\nchallenge: {kind}\n{listen}: {address}\n")
+    };
+    for (number, kind, listen) in [(1, "http-01", "http_listen"), (2, "tls-alpn-01", "tls_alpn_listen")] {
+        let address = ["RIG_HTTP_ADDRESS", "RIG_TLS_ADDRESS"][number - 1];
+        let test = Test::new()
+            .rig(&rig)
+            .domains(
+                "a.example\nb.example\nc.example\nd.example\ne.example\nf.example\ng.example\nh.example\n",
+            )
+            .config(&config(kind, listen, &rig.environment()[address]))
+            .args(["run"]);
+        let running: Vec<_> = (0..3).map(|_| test.start()).collect();
+        for run in running {
+            run.wait().code(0).stderr("");
+        }
+        assert_eq!((rig.orders_made(), rig.certificates_issued()), (8 * number, 8 * number), "{kind}");
+    }
+}
+
+#[test]
+fn an_address_that_stays_in_use_is_said_to_be() {
+    let rig = Rig::start();
+    let address = &rig.environment()["RIG_HTTP_ADDRESS"];
+    let _taken = std::net::TcpListener::bind(address).unwrap();
+    let address = address.replace(rig.address(), "[ADDRESS]");
+    let test = listening(&rig, "one.example", "1s").args(["run", "-q"]);
+    test.run().code(1).stdout("").stderr(&format!(
+        "error: one.example: cannot listen on {address}, which did not become free within 1 s: Address already in use \
+         (os error 98)\n\
+         hint: another program listens there: let it serve a webroot, or forward the challenges to another port\n"
+    ));
+}

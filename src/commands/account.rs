@@ -7,7 +7,7 @@ use crate::acme::Account;
 use crate::error::{Error, ExitCode};
 use crate::key::PrivateKey;
 use crate::report::Event;
-use crate::runner::{Authorities, AuthorityError, Unavailable, store_error};
+use crate::runner::{Authorities, AuthorityError, Unavailable, named_key, store_error};
 
 /// What to do with it.
 #[derive(Clone, Debug)]
@@ -75,6 +75,7 @@ pub async fn account(gathered: &Gathered, action: AccountAction) -> Result<ExitC
                 }
             }
             done(gathered, &account, "key changed");
+            tell_of_stale_key(gathered, &new_key)?;
         }
         AccountAction::Deactivate => {
             account.deactivate().await.map_err(acme_error)?;
@@ -111,6 +112,20 @@ fn done(gathered: &Gathered, account: &Account, done: &str) {
     } else {
         gathered.reporter.event(&Event::Notice(&format!("account {done}: {url}")));
     }
+}
+
+/// The key that was named was the account's until now; from now on it is refused.
+fn tell_of_stale_key(gathered: &Gathered, new_key: &PrivateKey) -> Result<(), Error> {
+    let settings = &gathered.config.account;
+    let named = named_key(settings).map_err(|error| Unavailable::from(error).to_error())?;
+    let is_stale = named.is_some_and(|named| named.public_key_der() != new_key.public_key_der());
+    if let Some(path) = settings.key_file.as_ref().filter(|_| is_stale) {
+        let path = path.display();
+        let note =
+            format!("note: `{path}` is not the account's key any more; leave out `account_key` from now on");
+        gathered.reporter.aside(&note);
+    }
+    Ok(())
 }
 
 /// An error of the CA, or on the way to it.

@@ -43,6 +43,17 @@ impl Gathered {
         Self { place, config, reporter, domains: Domains::default(), whole: false, ways }
     }
 
+    /// The same with the valid lines of the list, for commands that can do without: it may not be there. One that would
+    /// be typed in is not asked for.
+    #[must_use]
+    pub fn with_list_if_any(config: Config, reporter: Rc<Reporter>) -> Self {
+        let unread = Self::without_list(config.clone(), Rc::clone(&reporter));
+        match config.domains {
+            DomainsSource::Stdin => unread,
+            _ => Self::to_lint(config, reporter).unwrap_or(unread),
+        }
+    }
+
     /// Does what is to be done with it, and then gives back what logins got. `work` sees to signals itself.
     ///
     /// # Errors

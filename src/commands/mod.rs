@@ -156,7 +156,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
             let key = command.key.map(|path| read(&path, PrivateKey::from_pem)).transpose()?;
             let reason = command.reason.map(typed::Reason::code);
             let options = revoke::RevokeOptions { what: command.certificate, reason, key };
-            let gathered = Gathered::without_list(resolved.config, reporter);
+            let gathered = Gathered::with_list_if_any(resolved.config, reporter);
             gathered.finish_or_stop(async |gathered| revoke::revoke(gathered, &options).await).await
         }
         Command::Account(command) => dispatch_account(command, resolved.config, reporter).await,

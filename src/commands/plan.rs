@@ -80,6 +80,8 @@ pub(super) struct Seen {
     pub(super) step: Step,
     /// What it was decided from.
     pub(super) loaded: Loaded,
+    /// Hooks that are owed it, and that it does not go to here.
+    pub(super) owed_elsewhere: Vec<String>,
     /// Settings that it keeps without.
     pub(super) pending: Vec<Pending>,
 }
@@ -159,7 +161,8 @@ pub(super) async fn steps(
         };
         let settings = config.certificate(&entry.name);
         let destinations = config.hooks.iter().filter(takes_deliveries).map(|hook| &hook.name);
-        let destinations = destinations.filter(|hook| settings.hooks.contains(hook)).cloned();
+        let destinations: Vec<String> =
+            destinations.filter(|hook| settings.hooks.contains(hook)).cloned().collect();
         let path = config.secret_of(&entry.name);
         let request = Request::new(&entry.name, &wanted.names, &settings, path.as_deref());
         let refused = tenancy.check(&request).err();
@@ -169,13 +172,14 @@ pub(super) async fn steps(
             request: wanted.csr.as_ref(),
             loaded: &loaded,
             renew_before: settings.renewal_rule(),
-            destinations: &destinations.collect::<Vec<_>>(),
+            destinations: &destinations,
             refused: refused.as_ref(),
         };
         let step = plan::decide(&subject, circumstances);
         let kept = loaded.stored.as_ref().filter(|_| step.action == Action::Keep);
         let pending = kept.map(|stored| plan::pending(&settings, stored, &loaded.record)).unwrap_or_default();
-        steps.push(Planned { name, seen: Ok(Seen { step, loaded, pending }) });
+        let owed_elsewhere = loaded.record.owed_elsewhere(&destinations);
+        steps.push(Planned { name, seen: Ok(Seen { step, loaded, owed_elsewhere, pending }) });
     }
     Ok(steps)
 }
@@ -259,7 +263,7 @@ fn pending_note(steps: &[Planned]) -> Option<String> {
 }
 
 /// The first few, and how many more there are.
-fn first_of(names: &[&str]) -> String {
+pub(super) fn first_of(names: &[&str]) -> String {
     const NAMED: usize = 5;
     match names.len() {
         0..=NAMED => List(names).to_string(),

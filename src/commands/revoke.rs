@@ -14,7 +14,7 @@ use crate::key::PrivateKey;
 use crate::report::Event;
 use crate::runner::{Authorities, store_error};
 use crate::store::files::{real_file, set_aside};
-use crate::store::{Lease, LeaseOutcome};
+use crate::store::{Lease, LeaseOutcome, StoreError, atomic};
 
 /// What to revoke, and how.
 #[derive(Clone, Debug)]
@@ -48,12 +48,13 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
     let already = ask(&authorities, &settings.ca, &chain, options.key.as_ref(), options.reason).await?;
     let names = match stored {
-        Some(name) => vec![name],
-        None => in_use(gathered, None, chain.leaf()).await?,
+        Some(name) => Ok(vec![name]),
+        None => in_use(gathered, name_of(gathered, &path), chain.leaf()).await,
     };
-    for name in &names {
-        renew_next(gathered, name, chain.leaf(), options.reason).await?;
-    }
+    let Noted { mut names, problems } = note(gathered, names, chain.leaf(), options.reason).await;
+    // What is in no list no run renews.
+    let declared = gathered.names();
+    names.retain(|name| declared.contains(name));
     if gathered.reporter.is_json() {
         gathered.reporter.json(&serde_json::json!({
             "version": 1,
@@ -61,13 +62,18 @@ pub async fn revoke(gathered: &Gathered, options: &RevokeOptions) -> Result<Exit
             "already": already,
             "fingerprint": chain.leaf().fingerprint,
             "renewed_by_the_next_run": names,
+            "problems": problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
-        return Ok(ExitCode::Success);
+    } else {
+        let already = if already { "was revoked already" } else { "revoked" };
+        let next = if names.is_empty() { "" } else { "; the next run renews it" };
+        gathered.reporter.event(&Event::Notice(&format!("{}: {already}{next}", options.what)));
     }
-    let already = if already { "was revoked already" } else { "revoked" };
-    let next = if names.is_empty() { "" } else { "; the next run renews it" };
-    gathered.reporter.event(&Event::Notice(&format!("{}: {already}{next}", options.what)));
-    Ok(ExitCode::Success)
+    let code = if problems.is_empty() { ExitCode::Success } else { ExitCode::Failed };
+    for problem in problems {
+        gathered.reporter.error(&problem.hint("then revoke it once more, so that the next run renews it"));
+    }
+    Ok(code)
 }
 
 /// A file whose certificate was revoked.
@@ -104,10 +110,11 @@ pub async fn revoke_file(
     let own_key = key.filter(|key| chain.leaf().is_for_key(key.public_key_der()));
     let ca = &gathered.config.everywhere().ca;
     let already = ask(authorities, ca, &chain, own_key.as_ref(), None).await?;
-    for name in &in_use(gathered, name_of(gathered, &file), chain.leaf()).await? {
-        renew_next(gathered, name, chain.leaf(), None).await?;
-    }
+    let names = in_use(gathered, name_of(gathered, &file), chain.leaf()).await;
+    let noted = note(gathered, names, chain.leaf(), None).await;
+    // Not to be found any more it is issued anew, whatever its record says.
     let renamed = set_aside(&file).await.map_err(store_error)?;
+    noted.problems.into_iter().next().map_or(Ok(()), Err)?;
     Ok(RevokedFile { file, renamed, already })
 }
 
@@ -146,7 +153,7 @@ pub async fn stored_for(gathered: &Gathered, path: &Path) -> Result<Option<CertN
 
 /// The certificate in whose directory a file is.
 fn name_of(gathered: &Gathered, file: &Path) -> Option<CertName> {
-    let directory = std::fs::canonicalize(file.parent()?).ok()?;
+    let directory = std::fs::canonicalize(atomic::parent(file)).ok()?;
     let certs = std::fs::canonicalize(&gathered.config.certs_dir).ok()?;
     directory.strip_prefix(certs).ok()?.to_str()?.parse().ok()
 }
@@ -174,19 +181,61 @@ async fn ask(
     }
 }
 
-/// The names under which a certificate is in use: of those with a record, and of `likely`, which may have none.
+/// The names under which a certificate is in use: of those that are declared or have a record, and of `likely`.
 async fn in_use(gathered: &Gathered, likely: Option<CertName>, leaf: &Leaf) -> Result<Vec<CertName>, Error> {
     let mut names = gathered.store().recorded(&[]).await.map_err(store_error)?;
+    names.extend(gathered.names());
     names.extend(likely);
     names.sort();
     names.dedup();
     let loaded = gathered.store().load_all(&names).await.map_err(store_error)?;
-    let mut is_it = loaded.iter().map(|loaded| {
-        let stored = loaded.as_ref().ok().and_then(|loaded| loaded.stored.as_ref());
-        stored.is_some_and(|stored| stored.leaf.fingerprint == leaf.fingerprint)
-    });
-    names.retain(|_| is_it.next().unwrap_or_default());
-    Ok(names)
+    let mut found = Vec::new();
+    for (name, loaded) in names.into_iter().zip(loaded) {
+        let is_it = match loaded {
+            Ok(loaded) => loaded.stored.is_some_and(|stored| stored.leaf.fingerprint == leaf.fingerprint),
+            Err(_) => is_stored_beside_a_damaged_record(gathered, &name, leaf).await,
+        };
+        if is_it {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the certificate that is kept under a name is this one, although what is known of it cannot be read.
+async fn is_stored_beside_a_damaged_record(gathered: &Gathered, name: &CertName, leaf: &Leaf) -> bool {
+    let Ok(files) = gathered.store().files(name).await else { return false };
+    super::read(&files.cert, Chain::parse).is_ok_and(|chain| chain.leaf().fingerprint == leaf.fingerprint)
+}
+
+/// What became of a revocation in the records.
+struct Noted {
+    /// The certificates that know of it.
+    names: Vec<CertName>,
+    /// Why others do not.
+    problems: Vec<Error>,
+}
+
+/// Notes a revocation wherever the certificate is in use. It happened already: nothing ends it half-way.
+async fn note(
+    gathered: &Gathered,
+    names: Result<Vec<CertName>, Error>,
+    leaf: &Leaf,
+    reason: Option<u8>,
+) -> Noted {
+    let mut noted = Noted { names: Vec::new(), problems: Vec::new() };
+    match names {
+        Err(error) => noted.problems.push(error),
+        Ok(names) => {
+            for name in names {
+                match renew_next(gathered, &name, leaf, reason).await {
+                    Ok(()) => noted.names.push(name),
+                    Err(error) => noted.problems.push(error),
+                }
+            }
+        }
+    }
+    noted
 }
 
 /// Makes the next run renew a revoked certificate; until then its files stay, for the servers that use them.
@@ -196,26 +245,37 @@ async fn renew_next(
     leaf: &Leaf,
     reason: Option<u8>,
 ) -> Result<(), Error> {
-    let taken = gathered.store().lease_wait(name, PATIENCE).await.map_err(store_error)?;
+    let not_noted = |error| NotNoted::because(name, error);
+    let taken = gathered.store().lease_wait(name, PATIENCE).await.map_err(not_noted)?;
     let LeaseOutcome::Taken(lease) = taken else {
-        let renew = format!("renew it with `hydrant run --only {name} --force`");
-        return Err(Error::failed(NotNoted { name: name.clone() }).hint(renew));
+        return Err(Error::failed(InWork { name: name.clone() }).hint("wait until that run has ended"));
     };
     let mut lease = Lease::new(lease);
     lease.record.revoked(leaf.fingerprint.as_str(), reason == Some(Reason::KeyCompromise.code()));
     let saved = lease.save().await;
     drop(lease);
     gathered.store().settle().await;
-    saved.map_err(store_error)
+    saved.map_err(not_noted)
 }
 
 /// How long another run may go on working on a certificate that was revoked meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The name, if a certificate is kept under it; a record that cannot be read is no reason not to revoke it.
 async fn stored_name(gathered: &Gathered, what: &str) -> Result<Option<CertName>, Error> {
     let Ok(name) = what.parse::<CertName>() else { return Ok(None) };
-    let loaded = gathered.store().load(&name).await.map_err(store_error)?;
-    Ok(loaded.stored.is_some().then_some(name))
+    let is_stored = match gathered.store().load(&name).await {
+        Ok(loaded) => loaded.stored.is_some(),
+        Err(error @ StoreError::Record { .. }) => {
+            let files = gathered.store().files(&name).await.map_err(store_error)?;
+            if !files.cert.exists() {
+                return Err(store_error(error));
+            }
+            true
+        }
+        Err(error) => return Err(store_error(error)),
+    };
+    Ok(is_stored.then_some(name))
 }
 
 fn unknown(options: &RevokeOptions) -> Error {
@@ -224,8 +284,23 @@ fn unknown(options: &RevokeOptions) -> Error {
 
 /// The CA knows of the revocation, the next run does not.
 #[derive(Debug, thiserror::Error)]
-#[error("{name}: revoked, but another run has it in work and may go on with it")]
+#[error("{name}: revoked, but the next run does not know it")]
 struct NotNoted {
+    name: CertName,
+    source: StoreError,
+}
+
+impl NotNoted {
+    fn because(name: &CertName, source: StoreError) -> Error {
+        let hints = source.hints();
+        Error::failed(Self { name: name.clone(), source }).hints(hints)
+    }
+}
+
+/// Another run may not see it.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: revoked, but another run has it in work and may go on with it")]
+struct InWork {
     name: CertName,
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 
 use super::gather::Gathered;
+use super::plan::first_of;
 use super::{cleanup, tenants};
 use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
@@ -14,7 +15,8 @@ use crate::hook::{
     HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop, WITHHELD,
 };
 use crate::propagation::Propagation;
-use crate::report::{Event, Summary};
+use crate::report::words::List;
+use crate::report::{Event, Summary, Verbosity};
 use crate::runner::{Authorities, Responders, Runner, Signals, hook_error};
 use crate::store::Store;
 use crate::store::transient::Rehearsal;
@@ -50,6 +52,10 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
         }
     }
     let code = summary.exit_code(OffsetDateTime::now_utc(), gathered.config.cadence());
+    if let Some(note) = elsewhere_note(&summary).filter(|_| gathered.reporter.verbosity() > Verbosity::Quiet)
+    {
+        gathered.reporter.aside(&note);
+    }
     if gathered.reporter.is_json() {
         gathered.reporter.json(&summary.to_json(code));
     } else {
@@ -58,6 +64,25 @@ pub async fn run(gathered: &Gathered, options: RunOptions) -> Result<ExitCode, E
         gathered.reporter.event(&Event::Notice(&line));
     }
     Ok(code)
+}
+
+/// The line that says which deliveries are owed to hooks that this run does not deliver to.
+fn elsewhere_note(summary: &Summary) -> Option<String> {
+    let owing = || summary.certificates.iter().filter(|report| !report.owed_elsewhere.is_empty());
+    let hooks: BTreeSet<&str> =
+        owing().flat_map(|report| &report.owed_elsewhere).map(String::as_str).collect();
+    let hooks: Vec<&str> = hooks.into_iter().collect();
+    let names: Vec<&str> = owing().map(|report| report.name.as_str()).collect();
+    let take = match hooks.len() {
+        0 => return None,
+        1 => "takes",
+        _ => "take",
+    };
+    Some(format!(
+        "note: not delivered to {}, which {take} no deliveries in this run: {}",
+        List(&hooks),
+        first_of(&names)
+    ))
 }
 
 pub(in crate::commands) async fn carry_out(

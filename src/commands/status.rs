@@ -47,6 +47,13 @@ fn row(planned: &Planned, now: OffsetDateTime) -> Vec<String> {
 /// What is to be done, and what is owed besides.
 fn state(planned: &Planned) -> String {
     let mut parts = vec![format!("{}: {}", planned.action(), planned.because())];
+    for hooks in planned.seen.iter().map(|seen| &seen.owed_elsewhere).filter(|hooks| !hooks.is_empty()) {
+        parts.push(format!(
+            "not delivered to {}, which {} no deliveries here",
+            List(hooks),
+            if hooks.len() == 1 { "takes" } else { "take" }
+        ));
+    }
     let owed = planned.seen.iter().flat_map(|seen| &seen.loaded.record.owed_cleaning);
     let names: Vec<&str> = owed.map(|owed| owed.answer.identifier.as_str()).collect();
     if !names.is_empty() {

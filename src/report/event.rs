@@ -1,5 +1,6 @@
 //! What can happen in a run, and the line for it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -70,6 +71,13 @@ pub enum Event<'a> {
         certificate: Option<&'a str>,
         /// What it printed.
         text: &'a str,
+    },
+    /// An address that a certificate's challenges are answered on is in use.
+    InUse {
+        /// The certificate.
+        name: &'a CertName,
+        /// The address.
+        address: SocketAddr,
     },
     /// A certificate was issued and put in place.
     Issued {
@@ -266,6 +274,7 @@ impl Event<'_> {
                 format!("{certificate}: {hook}: {text}")
             }
             Self::HookLine { hook, certificate: None, text } => format!("{hook}: {text}"),
+            Self::InUse { name, address } => format!("{name}: {address} is in use, waiting"),
             Self::Issued { name, renewed, not_after } => {
                 let done = if *renewed { "renewed" } else { "issued" };
                 format!("{name}: {done}, valid until {}", When(*not_after))

@@ -26,6 +26,8 @@ pub struct RunReport {
     pub kind: Option<ErrorKind>,
     /// Hooks that still have to take it.
     pub owed_deliveries: Vec<String>,
+    /// Hooks that still have to take it and are called in other runs only.
+    pub owed_elsewhere: Vec<String>,
     /// Whether a deployed challenge is still to be cleaned.
     pub owed_cleaning: bool,
     /// Whether it was an HTTP error of the CA's that ended the attempt.

@@ -80,6 +80,7 @@ fn told<'e>(event: &'e Event<'_>) -> Option<(Option<&'e CertName>, Vec<String>)>
         Event::Resumed { name } => of(name, &[" + Going on with the order of an earlier run..."]),
         Event::Phase { name, phase } => of(name, &[phase_line(*phase)]),
         Event::Issued { name, .. } => of(name, &[" + Done!"]),
+        Event::InUse { name, address } => (Some(*name), vec![format!(" + {address} is in use, waiting...")]),
         Event::Leased { name, holder } => {
             (Some(*name), vec![format!(" + In work elsewhere ({holder}), waiting...")])
         }

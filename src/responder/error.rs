@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -33,6 +34,16 @@ pub enum ResponderError {
         /// The address.
         address: SocketAddr,
         /// Why.
+        source: io::Error,
+    },
+    /// An address was in use all the time.
+    #[error("cannot listen on {address}, which did not become free within {} s", waited.as_secs())]
+    InUse {
+        /// The address.
+        address: SocketAddr,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What the system says.
         source: io::Error,
     },
     /// The certificate for tls-alpn-01 could not be made.
@@ -71,11 +82,27 @@ pub enum ResponderError {
 }
 
 impl ResponderError {
+    /// The address that cannot be listened on because somebody else does.
+    pub(super) fn address_in_use(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Bind { address, source } if source.kind() == io::ErrorKind::AddrInUse => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// The same after it was waited for.
+    pub(super) fn after(self, waited: Duration) -> Self {
+        match self {
+            Self::Bind { address, source } => Self::InUse { address, waited, source },
+            other => other,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Bind { source, address } => match source.kind() {
+            Self::Bind { source, address } | Self::InUse { source, address, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
                     "another program listens there: let it serve a webroot, or forward the challenges to another port"
                 }

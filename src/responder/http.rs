@@ -171,6 +171,7 @@ mod tests {
         let http_listen = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.1:0".parse().unwrap()];
         let responder = Responder::new(ResponderSettings { http_listen, ..ResponderSettings::default() });
         assert!(responder.http_addresses().is_empty());
+        let turn = responder.turn("http-01", &[token()], Duration::ZERO, |_| {}).await.unwrap();
         responder.deploy("http-01", &[token()]).unwrap();
         let addresses = responder.http_addresses();
         assert_eq!(addresses.len(), 2);
@@ -189,6 +190,8 @@ mod tests {
         assert_eq!(status(&long).await, "400");
         responder.clean("http-01", &[token()]).unwrap();
         assert_eq!(status(&format!("GET {PATH}token HTTP/1.1\r\n\r\n")).await, "404");
+        drop(turn);
+        assert!(responder.http_addresses().is_empty());
     }
 
     #[tokio::test]

@@ -8,14 +8,15 @@ mod certificate;
 mod error;
 mod files;
 mod http;
+mod port;
 mod tls;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::{self, IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -23,9 +24,10 @@ pub use certificate::reverse_name;
 pub use error::ResponderError;
 
 use crate::hook::Answer;
-use crate::turns::{Turn, Turns};
+use crate::turns::{self, Turns};
 use certificate::ChallengeCertificate;
 use http::HttpListener;
+use port::Port;
 use tls::TlsListener;
 
 /// How challenges are answered.
@@ -41,23 +43,29 @@ pub struct ResponderSettings {
     pub tls_listen: Vec<SocketAddr>,
 }
 
-/// Answers challenges of one run. Its listeners start with the first challenge of their kind and end with it.
+/// Answers challenges of one run. Its listeners are there as long as they have something to answer.
 #[derive(Debug)]
 pub struct Responder {
     settings: ResponderSettings,
-    http: Lazy<HttpListener>,
-    tls: Lazy<TlsListener>,
+    http: Port<HttpListener>,
+    tls: Port<TlsListener>,
     turns: Turns,
 }
 
-/// A listener that is started when it is first needed.
-type Lazy<T> = RefCell<Option<Arc<T>>>;
+/// The right to prove some names, until it is dropped. Until then listeners answer.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn<'a> {
+    _names: turns::Turn<'a>,
+    _http: Option<Arc<HttpListener>>,
+    _tls: Option<Arc<TlsListener>>,
+}
 
 impl Responder {
     /// One that has not begun: touches nothing.
     #[must_use]
     pub fn new(settings: ResponderSettings) -> Self {
-        Self { settings, http: Lazy::default(), tls: Lazy::default(), turns: Turns::default() }
+        Self { settings, http: Port::default(), tls: Port::default(), turns: Turns::default() }
     }
 
     /// Whether it answers challenges of this type at all, so that no hook is needed.
@@ -72,14 +80,38 @@ impl Responder {
     }
 
     /// Waits until these answers can be made visible beside those of other certificates, and keeps it that way until the
-    /// turn is dropped, after cleaning. Only tls-alpn-01, whoever answers it, has room for one answer a name.
-    pub async fn turn(&self, challenge: &str, answers: &[Answer]) -> Turn<'_> {
+    /// turn is dropped, after cleaning. Only tls-alpn-01, whoever answers it, has room for one answer a name. An address
+    /// to listen on that is in use is waited for, with `patience`; `tell` is told of the first.
+    ///
+    /// # Errors
+    /// A listener cannot be started.
+    pub async fn turn(
+        &self,
+        challenge: &str,
+        answers: &[Answer],
+        patience: Duration,
+        tell: impl Fn(SocketAddr),
+    ) -> Result<Turn<'_>, ResponderError> {
         let exclusive = answers.iter().filter(|_| challenge == "tls-alpn-01");
-        self.turns.wait(exclusive.map(|answer| answer.identifier.clone()).collect()).await
+        let names = self.turns.wait(exclusive.map(|answer| answer.identifier.clone()).collect()).await;
+        let ResponderSettings { http_listen, tls_listen, .. } = &self.settings;
+        let listens =
+            |kind, listen: &[SocketAddr]| challenge == kind && !answers.is_empty() && !listen.is_empty();
+        let http = if listens("http-01", http_listen) {
+            Some(self.http.open(patience, || HttpListener::start(http_listen), &tell).await?)
+        } else {
+            None
+        };
+        let tls = if listens("tls-alpn-01", tls_listen) {
+            Some(self.tls.open(patience, || TlsListener::start(tls_listen), &tell).await?)
+        } else {
+            None
+        };
+        Ok(Turn { _names: names, _http: http, _tls: tls })
     }
 
-    /// Makes the answers visible; nothing for a type of challenge that it does not answer. From the moment of the call
-    /// cleaning is owed.
+    /// Makes the answers visible, those of listeners as long as the turn lasts; nothing for a type of challenge that it
+    /// does not answer. From the moment of the call cleaning is owed.
     ///
     /// # Errors
     /// The first failure.
@@ -108,22 +140,20 @@ impl Responder {
         first_failure
     }
 
-    /// Where the listener for http-01 can be reached; empty until it has started.
+    /// Where the listener for http-01 can be reached; empty while there is none.
     #[must_use]
     pub fn http_addresses(&self) -> Vec<SocketAddr> {
-        self.http.borrow().as_ref().map(|listener| listener.addresses().to_vec()).unwrap_or_default()
+        self.http.listener().map(|listener| listener.addresses().to_vec()).unwrap_or_default()
     }
 
-    /// Where the listener for tls-alpn-01 can be reached; empty until it has started.
+    /// Where the listener for tls-alpn-01 can be reached; empty while there is none.
     #[must_use]
     pub fn tls_addresses(&self) -> Vec<SocketAddr> {
-        self.tls.borrow().as_ref().map(|listener| listener.addresses().to_vec()).unwrap_or_default()
+        self.tls.listener().map(|listener| listener.addresses().to_vec()).unwrap_or_default()
     }
 
     fn deploy_http(&self, answers: &[Answer]) -> Result<(), ResponderError> {
-        let addresses = &self.settings.http_listen;
-        if !addresses.is_empty() {
-            let listener = started(&self.http, || HttpListener::start(addresses))?;
+        if let Some(listener) = self.http.listener() {
             for answer in answers {
                 listener.tokens.add(&answer.token, &answer.token, answer.value.clone());
             }
@@ -133,7 +163,7 @@ impl Responder {
     }
 
     fn clean_http(&self, answer: &Answer) -> Result<(), ResponderError> {
-        if let Some(listener) = self.http.borrow().as_ref() {
+        if let Some(listener) = self.http.listener() {
             listener.tokens.remove(&answer.token, &answer.token);
         }
         let Some(webroot) = &self.settings.webroot else { return Ok(()) };
@@ -146,9 +176,7 @@ impl Responder {
             if let Some(directory) = &self.settings.alpn_dir {
                 files::write_certificate(directory, &certificate)?;
             }
-            let addresses = &self.settings.tls_listen;
-            if !addresses.is_empty() {
-                let listener = started(&self.tls, || TlsListener::start(addresses))?;
+            if let Some(listener) = self.tls.listener() {
                 listener.certificates.add(&certificate.name, &answer.token, certificate.for_tls()?);
             }
         }
@@ -157,24 +185,12 @@ impl Responder {
 
     fn clean_tls(&self, answer: &Answer) -> Result<(), ResponderError> {
         let name = certificate::name(answer)?;
-        if let Some(listener) = self.tls.borrow().as_ref() {
+        if let Some(listener) = self.tls.listener() {
             listener.certificates.remove(&name, &answer.token);
         }
         let Some(directory) = &self.settings.alpn_dir else { return Ok(()) };
         files::remove_certificate(directory, &name)
     }
-}
-
-fn started<T>(
-    listener: &Lazy<T>,
-    start: impl FnOnce() -> Result<T, ResponderError>,
-) -> Result<Arc<T>, ResponderError> {
-    if let Some(running) = &*listener.borrow() {
-        return Ok(Arc::clone(running));
-    }
-    let new = Arc::new(start()?);
-    *listener.borrow_mut() = Some(Arc::clone(&new));
-    Ok(new)
 }
 
 /// What a listener answers with, by token or by name. Shared with its connections.

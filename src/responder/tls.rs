@@ -66,6 +66,8 @@ impl ResolvesServerCert for BySni {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
     use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
     use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
@@ -147,6 +149,7 @@ mod tests {
         let tls_listen = vec!["127.0.0.1:0".parse().unwrap()];
         let responder = Responder::new(ResponderSettings { tls_listen, ..ResponderSettings::default() });
         let answers = [answer("a.example", "aa"), answer("192.0.2.1", "bb")];
+        let _turn = responder.turn("tls-alpn-01", &answers, Duration::ZERO, |_| {}).await.unwrap();
         responder.deploy("tls-alpn-01", &answers).unwrap();
         let address = responder.tls_addresses()[0];
         let holds = |certificate: &CertificateDer<'_>, byte: u8| {

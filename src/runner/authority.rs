@@ -8,6 +8,7 @@ use std::rc::Rc;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
+use super::named_key;
 use super::network::way_to;
 use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
@@ -16,7 +17,7 @@ use crate::config::{Ca, Config, MacAlgorithm};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
-use crate::key::{PrivateKey, Secret, shown_url};
+use crate::key::{PrivateKey, shown_url};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::{Accounts, StoredAccount};
 use crate::turns::Turns;
@@ -99,7 +100,7 @@ impl<'a> Authorities<'a> {
     /// As [`Authorities::account`].
     pub async fn register(&self, ca: &Ca) -> Result<Registration, Unavailable> {
         let client = self.client(ca).await?;
-        let stored = self.accounts.load(ca.directory.as_str()).await.map_err(AuthorityError::from)?;
+        let stored = self.stored(ca).await?;
         Ok(self.registration(ca, &client, stored).await?)
     }
 
@@ -128,9 +129,21 @@ impl<'a> Authorities<'a> {
         Ok(())
     }
 
+    /// The account in the store, which is that of the key that was named, if one was.
+    async fn stored(&self, ca: &Ca) -> Result<Option<StoredAccount>, AuthorityError> {
+        let directory = ca.directory.as_str();
+        let stored = self.accounts.load(directory).await?;
+        if let Some(stored) = &stored {
+            // Either key, while one is being changed to the other.
+            let keys = std::iter::once(&stored.key_pem).chain(&stored.next_key_pem);
+            named_key::require(&self.config.account, keys, directory, || self.accounts.place(directory))?;
+        }
+        Ok(stored)
+    }
+
     async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
         self.refuse_deactivated(ca).await?;
-        let stored = self.accounts.load(ca.directory.as_str()).await?;
+        let stored = self.stored(ca).await?;
         let unknown = || AuthorityError::NoAccount { ca: ca.shown() };
         let stored = stored.ok_or_else(unknown)?;
         if let Some(account) = self.signed_in(ca, client, &stored).await? {
@@ -224,7 +237,7 @@ impl<'a> Authorities<'a> {
 
     async fn sign_in(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
         self.refuse_deactivated(ca).await?;
-        let stored = self.accounts.load(ca.directory.as_str()).await?;
+        let stored = self.stored(ca).await?;
         if let Some(stored) = &stored
             && let Some(account) = self.signed_in(ca, client, stored).await?
         {
@@ -279,7 +292,7 @@ impl<'a> Authorities<'a> {
             return Err(AuthorityError::TermsNotAccepted { ca: ca.shown(), terms });
         }
         let made = if let Some(path) = &settings.key_file {
-            read_key(path)?
+            named_key::read(path)?
         } else {
             let kind = settings.key_type;
             let made = tokio::task::spawn_blocking(move || PrivateKey::generate(kind)).await;
@@ -288,6 +301,7 @@ impl<'a> Authorities<'a> {
         };
         // Of two first runs at once one wins, and both go on with its key.
         let key_pem = self.accounts.adopt_key(directory, &made.to_file_pem()).await?;
+        named_key::require(settings, [&key_pem], directory, || self.accounts.place(directory))?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
@@ -376,15 +390,3 @@ fn read_roots(path: &Path, roots_pem: &mut Vec<Vec<u8>>) -> std::io::Result<()> 
 }
 
 const BEGINNING: &[u8] = b"-----BEGIN CERTIFICATE-----";
-
-/// An existing account key: PEM, or certbot's JSON Web Key.
-fn read_key(path: &Path) -> Result<PrivateKey, AuthorityError> {
-    let read = std::fs::read_to_string(path);
-    let text = Secret::new(read.map_err(|source| AuthorityError::File { path: path.to_owned(), source })?);
-    let parsed = if text.expose().trim_start().starts_with('{') {
-        PrivateKey::from_jwk(text.expose())
-    } else {
-        PrivateKey::from_pem(text.expose())
-    };
-    parsed.map_err(|source| AuthorityError::KeyFile { path: path.to_owned(), source })
-}

@@ -15,6 +15,7 @@ impl Certificate<'_> {
             because: step.because.to_string(),
             not_after: step.not_after,
             owed_deliveries: plan::owed_deliveries(record, &self.destinations),
+            owed_elsewhere: record.owed_elsewhere(&self.destinations),
             owed_cleaning: owes_cleaning(&self.runner.hooks, record),
             ..self.outcome(outcome, "")
         }
@@ -60,6 +61,7 @@ impl Certificate<'_> {
             problem: None,
             kind: None,
             owed_deliveries: Vec::new(),
+            owed_elsewhere: Vec::new(),
             owed_cleaning: false,
             http_error: false,
         }

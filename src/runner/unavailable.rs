@@ -50,6 +50,16 @@ pub enum AuthorityError {
         /// The CA's directory.
         ca: String,
     },
+    /// An account key was named, and the account that is stored has another one.
+    #[error("the account at {ca} in `{place}` has another key than `{}`", key_file.display())]
+    OtherKey {
+        /// The file that was named.
+        key_file: PathBuf,
+        /// The CA's directory.
+        ca: String,
+        /// Where the stored account is.
+        place: String,
+    },
     /// A file of roots or keys cannot be read.
     #[error("cannot read `{}`", path.display())]
     File {
@@ -120,6 +130,20 @@ impl Unavailable {
             AuthorityError::NoAccount { .. } => {
                 let hint = "register one: `hydrant account register --accept-terms`";
                 (ErrorKind::Config, vec![hint.to_owned()])
+            }
+            AuthorityError::OtherKey { key_file, .. } => {
+                let file = key_file.display();
+                let hints = vec![
+                    "to go on with the stored account, also after a rollover, leave out `account_key`"
+                        .to_owned(),
+                    format!(
+                        "to give it this key, leave that out too, and run `hydrant account rollover --new-key {file}`"
+                    ),
+                    format!(
+                        "to use the account of `{file}`, give it a `base_dir` of its own, or in Vault a `state_prefix`"
+                    ),
+                ];
+                (ErrorKind::Config, hints)
             }
             AuthorityError::File { .. }
             | AuthorityError::Key(_)

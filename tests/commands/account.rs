@@ -15,6 +15,13 @@ fn fixture(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/keys").join(name).display().to_string()
 }
 
+/// The name of the directory of the only account.
+#[track_caller]
+fn directory(test: &Test) -> String {
+    let mut found = std::fs::read_dir(test.path("accounts")).unwrap();
+    found.next().unwrap().unwrap().file_name().into_string().unwrap()
+}
+
 #[test]
 fn registers_once_and_shows_what_the_ca_knows() {
     let rig = Rig::start();
@@ -156,6 +163,69 @@ fn keys_that_cannot_be_used_are_refused_with_the_reason() {
     let missing = place(&rig, "").hydrant(&["account", "register", "--account-key", "nowhere.pem"]).code(2);
     missing.stderr("error: cannot read `[DIR]/nowhere.pem`: No such file or directory (os error 2)\n");
     assert!(!rig.requests_at_ca().iter().any(|request| request.starts_with("POST")));
+}
+
+#[test]
+fn a_named_key_means_the_account_of_that_key() {
+    let rig = Rig::start();
+    let test = place(&rig, "a.example\n").write("b.pem", include_str!("../fixtures/keys/p384.pkcs8.pem"));
+    let ours = url(&test.hydrant(&["account", "register"]).code(0));
+    place(&rig, "").hydrant(&["account", "register", "--account-key", &fixture("p384.pkcs8.pem")]).code(0);
+    let said = format!(
+        "error: the account at [CA] in `[DIR]/accounts/{}` has another key than `[DIR]/b.pem`\n\
+         hint: to go on with the stored account, also after a rollover, leave out `account_key`\n\
+         hint: to give it this key, leave that out too, and run `hydrant account rollover --new-key [DIR]/b.pem`\n\
+         hint: to use the account of `[DIR]/b.pem`, give it a `base_dir` of its own, or in Vault a `state_prefix`\n",
+        directory(&test),
+    );
+    let posts = || rig.requests_at_ca().iter().filter(|request| request.starts_with("POST")).count();
+    let before = posts();
+    for action in ["register", "show", "update", "rollover", "deactivate"] {
+        test.hydrant(&["account", action, "--account-key", "b.pem"]).code(2).stdout("").stderr(&said);
+    }
+    test.hydrant(&["run", "--account-key", "b.pem"]).code(2).stdout("").stderr(&said);
+    let missing = "error: cannot read `[DIR]/nowhere.pem`: No such file or directory (os error 2)\n";
+    for command in [&["account", "deactivate"][..], &["run"]] {
+        let command = [command, &["--account-key", "nowhere.pem"]].concat();
+        test.hydrant(&command).code(2).stdout("").stderr(missing);
+    }
+    assert_eq!(posts(), before, "nothing was done");
+    let shown = test.hydrant(&["account", "show"]).code(0);
+    assert_eq!(url(&shown), ours);
+    test.hydrant(&["run"]).code(0);
+    // With nothing due nobody asks for the account.
+    test.hydrant(&["run", "--account-key", "nowhere.pem"]).code(0).stderr("");
+}
+
+#[test]
+fn the_same_key_is_the_same_however_it_is_written() {
+    let rig = Rig::start();
+    let test = place(&rig, "");
+    let known =
+        url(&test.hydrant(&["account", "register", "--account-key", &fixture("certbot.private_key.json")]));
+    let pem = format!("accounts/{}/account_key.pem", directory(&test));
+    for key in [&fixture("certbot.private_key.json"), &pem] {
+        let shown = test.hydrant(&["account", "show", "--account-key", key]).code(0).stderr("");
+        assert_eq!(url(&shown), known);
+    }
+}
+
+#[test]
+fn a_rollover_says_that_the_named_key_is_no_longer_the_accounts() {
+    let rig = Rig::start();
+    let test = place(&rig, "")
+        .write("old.pem", include_str!("../fixtures/keys/p256.pkcs8.pem"))
+        .write("new.pem", include_str!("../fixtures/keys/p384.pkcs8.pem"));
+    test.hydrant(&["account", "register", "--account-key", "old.pem"]).code(0);
+    let rollover = |to: &[&str]| test.hydrant(&[&["account", "rollover"], to].concat()).code(0);
+    rollover(&["--account-key", "old.pem", "--new-key", "new.pem"]).stderr(
+        "note: `[DIR]/old.pem` is not the account's key any more; leave out `account_key` from now on\n",
+    );
+    test.hydrant(&["account", "show", "--account-key", "old.pem"])
+        .code(2)
+        .stderr_contains("another key than");
+    test.hydrant(&["account", "show", "--account-key", "new.pem"]).code(0).stdout_contains("key: p384\n");
+    rollover(&["--new-key", "old.pem"]).stderr("");
 }
 
 #[test]

@@ -53,3 +53,39 @@ fn cleans_what_could_not_be_cleaned() {
     assert_eq!(rig.requests_at_ca().len(), requests);
     test.hydrant(&["status"]).code(0).stdout_contains("keep: a renewal is due [WHEN]\n");
 }
+
+#[test]
+fn what_is_owed_to_hooks_that_are_not_called_any_more_is_named_in_one_line() {
+    let rig = Rig::start();
+    let hooks = |more: &str| format!("accept_terms: true\n{}{more}", dns_01(""));
+    let names = "a.example\nb.example\nc.example\nd.example\ne.example\nf.example\ng.example\n";
+    let test = place(&rig, names)
+        .hook_script("del.sh", "[ \"$1\" != deploy_cert ]")
+        .hook_script("other.sh", "[ \"$1\" != deploy_cert ]")
+        .hook_script("fixed.sh", "echo \"$1\" >>calls")
+        .config(&hooks("  - ./del.sh\n"));
+    test.hydrant(&["run", "--only", "a.example"]).code(1);
+    let test = test.config(&hooks("  - ./fixed.sh\n"));
+    let note = "note: not delivered to `del.sh`, which takes no deliveries in this run: `a.example`\n";
+    for command in ["run", "deliver"] {
+        let ran = test.hydrant(&[command, "--only", "a.example"]).code(0).stderr(note);
+        ran.stdout("1 certificate: 1 unchanged\n");
+    }
+    test.hydrant(&["deliver", "--only", "a.example", "-q"]).code(0).stderr("").stdout("");
+    test.hydrant(&["status"])
+        .code(0)
+        .stdout_contains("; not delivered to `del.sh`, which takes no deliveries here\n");
+
+    let test = test.config(&hooks("  - ./del.sh\n  - ./other.sh\n"));
+    test.hydrant(&["run"]).code(1);
+    let test = test.config(&hooks("  - ./fixed.sh\n"));
+    let ran = test.hydrant(&["deliver", "--format", "json"]).code(0).stderr(
+        "note: not delivered to `del.sh` and `other.sh`, which take no deliveries in this run: `a.example`, \
+         `b.example`, `c.example`, `d.example`, `e.example` and 2 others\n",
+    );
+    assert_eq!(ran.json()["exit_code"], 0);
+
+    // Whoever takes the successor, nobody is owed what is no longer in use.
+    test.hydrant(&["run", "--force", "--only", "a.example"]).code(0).stderr("");
+    test.hydrant(&["status", "a.example"]).code(0).stdout_contains("keep: a renewal is due [WHEN]\n");
+}

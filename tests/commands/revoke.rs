@@ -75,6 +75,74 @@ fn the_file_of_a_stored_certificate_is_that_certificate() {
 }
 
 #[test]
+fn a_certificate_without_a_record_is_renewed_by_the_next_run() {
+    let rig = Rig::start();
+    let config = format!("accept_terms: true\nrenew_before: 30d\n{}", dns_01(""));
+    let test = place(&rig, "a.example > a\nb.example > b\n").config(&config);
+    test.hydrant(&["run"]).code(0);
+    std::fs::remove_dir_all(test.path(".hydrant")).unwrap();
+    let copy = test.read("certs/b/cert.pem");
+    let test = test.write("copy.pem", copy);
+    for (file, name) in [("certs/a/cert.pem", "a"), ("copy.pem", "b")] {
+        test.hydrant(&["revoke", file])
+            .code(0)
+            .stdout(&format!("{file}: revoked; the next run renews it\n"))
+            .stderr("");
+        test.hydrant(&["plan"]).code(0).stdout_contains(&format!("renew  {name}  it was revoked\n"));
+    }
+    test.hydrant(&["run"]).code(0).stdout_contains("2 certificates: 2 renewed\n");
+}
+
+#[test]
+fn only_of_what_is_declared_it_is_said_that_the_next_run_renews_it() {
+    let rig = Rig::start();
+    let test = place(&rig, "a.example\n");
+    test.hydrant(&["issue", "k.example"]).code(0);
+    test.hydrant(&["revoke", "k.example"]).code(0).stdout("k.example: revoked\n").stderr("");
+    let document = test.hydrant(&["revoke", "k.example", "--format", "json"]).code(0).json();
+    assert_eq!((&document["already"], &document["renewed_by_the_next_run"]), (&json!(true), &json!([])));
+    // There may be no list at all.
+    std::fs::remove_file(test.path("domains.txt")).unwrap();
+    test.hydrant(&["revoke", "k.example"]).code(0).stdout("k.example: was revoked already\n").stderr("");
+}
+
+#[test]
+fn a_damaged_record_does_not_hold_a_revocation_back() {
+    let rig = Rig::start();
+    let test = place(&rig, "a.example\nb.example\n");
+    test.hydrant(&["run"]).code(0);
+    let said = |name: &str| {
+        format!(
+            "error: {name}: revoked, but the next run does not know it: cannot read \
+             `[DIR]/.hydrant/certificates/{name}.json`: the record is malformed: EOF while parsing a value at line 1 \
+             column 0\n\
+             hint: removing `[DIR]/.hydrant/certificates/{name}.json` loses no certificate, only what hydrant knows to be \
+             pending or owed\n\
+             hint: then revoke it once more, so that the next run renews it\n"
+        )
+    };
+    let damage = |name: &str| test.put(&format!(".hydrant/certificates/{name}.json"), "");
+    damage("a.example");
+    test.hydrant(&["revoke", "a.example", "--reason", "key-compromise"])
+        .code(1)
+        .stdout("a.example: revoked\n")
+        .stderr(&said("a.example"));
+    assert_eq!(rig.certificate_status(&serial(&test, "a.example"))["Reason"], 1);
+    damage("b.example");
+    let by_file = test.hydrant(&["revoke", "certs/b.example/cert.pem"]).code(1);
+    by_file.stdout("certs/b.example/cert.pem: revoked\n").stderr(&said("b.example"));
+    assert_eq!(rig.certificate_status(&serial(&test, "b.example"))["Status"], "Revoked");
+
+    std::fs::remove_file(test.path(".hydrant/certificates/a.example.json")).unwrap();
+    test.hydrant(&["revoke", "a.example", "--reason", "key-compromise"])
+        .code(0)
+        .stdout("a.example: was revoked already; the next run renews it\n");
+    let document = test.hydrant(&["revoke", "b.example", "--format", "json"]).code(1).json();
+    assert_eq!((&document["already"], &document["renewed_by_the_next_run"]), (&json!(true), &json!([])));
+    assert_eq!(document["problems"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_persons_own_rule_does_not_keep_a_revoked_certificate() {
     let rig = Rig::start();
     let test = place(&rig, "a.example\n").env("HYDRANT_RENEW_BEFORE", "1d");
