@@ -16,7 +16,7 @@ pub struct Turns {
 /// The right to use what has these names, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Turn<'a> {
+pub struct Turn<'a> {
     turns: &'a Turns,
     names: BTreeSet<String>,
 }
