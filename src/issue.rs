@@ -204,7 +204,7 @@ impl Issuing<'_, '_> {
         self.request = Some(csr);
         Ok(Intent {
             ca: job.settings.ca.directory.to_string(),
-            account: job.account.url().to_string(),
+            account: job.account.url().as_str().to_owned(),
             names: job.names.iter().map(ToString::to_string).collect(),
             profile: job.settings.profile.clone(),
             replaces: job.replaces.map(ToOwned::to_owned),

@@ -18,6 +18,7 @@ use crate::config::written::said;
 use crate::config::{Config, Proxy};
 use crate::hook::WITHHELD;
 use crate::identifier::CertName;
+use crate::key::{bare_url, shown_url};
 
 /// What the installation does not say itself.
 #[derive(Debug)]
@@ -289,6 +290,10 @@ impl Writer<'_> {
             ));
         }
         self.lost.extend(lost);
+        let ca = base.ca.directory.as_str();
+        if bare_url(ca) != ca {
+            self.changes.push("CA: the password in it is not written; set HYDRANT_CA".to_owned());
+        }
     }
 
     /// Variables that the configuration exports, for hooks.
@@ -371,6 +376,7 @@ impl Writer<'_> {
         };
         let shown = |name: &&str| match *name {
             // They may hold passwords.
+            "CA" => format!("CA={}", shown_url(&self.variables().text(name)).replace(char::is_control, "?")),
             "CURL_OPTS" | MAC_KEY => (*name).to_owned(),
             name => format!("{name}={}", self.variables().text(name).replace(char::is_control, "?")),
         };

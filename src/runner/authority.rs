@@ -16,7 +16,7 @@ use crate::config::{Ca, Config, MacAlgorithm};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
-use crate::key::{PrivateKey, Secret};
+use crate::key::{PrivateKey, Secret, shown_url};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::{Accounts, StoredAccount};
 
@@ -115,7 +115,7 @@ impl<'a> Authorities<'a> {
     async fn refuse_deactivated(&self, ca: &Ca) -> Result<(), AuthorityError> {
         let directory = ca.directory.as_str();
         if self.accounts.is_deactivated(directory).await? {
-            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
+            return Err(AuthorityError::Deactivated { ca: ca.shown() });
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl<'a> Authorities<'a> {
     async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
         self.refuse_deactivated(ca).await?;
         let stored = self.accounts.load(ca.directory.as_str()).await?;
-        let unknown = || AuthorityError::NoAccount { ca: ca.directory.to_string() };
+        let unknown = || AuthorityError::NoAccount { ca: ca.shown() };
         let stored = stored.ok_or_else(unknown)?;
         if let Some(account) = self.signed_in(ca, client, &stored).await? {
             return Ok(account);
@@ -193,7 +193,7 @@ impl<'a> Authorities<'a> {
             if let Some(reporter) = &reporter {
                 reporter.event(&Event::Request {
                     method: exchange.method,
-                    url: exchange.url,
+                    url: &shown_url(exchange.url),
                     status: exchange.status,
                     elapsed: exchange.elapsed,
                 });
@@ -268,7 +268,7 @@ impl<'a> Authorities<'a> {
         let settings = &self.config.account;
         if !settings.accept_terms {
             let terms = client.directory().meta.terms_of_service.clone();
-            return Err(AuthorityError::TermsNotAccepted { ca: directory.to_owned(), terms });
+            return Err(AuthorityError::TermsNotAccepted { ca: ca.shown(), terms });
         }
         let made = if let Some(path) = &settings.key_file {
             read_key(path)?
@@ -292,7 +292,7 @@ impl<'a> Authorities<'a> {
         let settings = &self.config.account;
         let directory = ca.directory.as_str();
         if client.directory().meta.external_account_required && settings.external_account.is_none() {
-            return Err(AuthorityError::ExternalAccountRequired { ca: directory.to_owned() });
+            return Err(AuthorityError::ExternalAccountRequired { ca: ca.shown() });
         }
         let external_account = match &settings.external_account {
             None => None,
@@ -315,7 +315,7 @@ impl<'a> Authorities<'a> {
         self.save(directory, &registration).await?;
         if registration.created {
             let url = registration.account.url().as_str();
-            self.reporter.event(&Event::AccountCreated { ca: directory, url });
+            self.reporter.event(&Event::AccountCreated { ca: &ca.shown(), url });
         }
         Ok(registration)
     }

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::connection::{Connection, Request, Verb};
 use super::login::{self, Session};
 use super::{Error, Kv, Options, claims};
+use crate::key::shown_url;
 
 /// A Vault, and who we are there. Cheap to clone; clones share token and connections.
 #[derive(Clone)]
@@ -64,11 +65,12 @@ impl Client {
     /// [`Error::Setting`] and [`Error::NoClient`].
     pub fn new(options: Options) -> Result<Self, Error> {
         let connection = Rc::new(Connection::new(&options)?);
-        let (session, address) = (Session::new(options.auth), options.address.to_string());
+        let address = shown_url(options.address.as_str()).into_owned();
+        let session = Session::new(options.auth);
         Ok(Self(Rc::new(Inner { connection, session, address, mounts: RefCell::default() })))
     }
 
-    /// The address it was made for.
+    /// The address it was made for, without a password that may be in it.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.0.address

@@ -141,6 +141,21 @@ fn never_overwrites_and_never_writes_a_secret() {
 }
 
 #[test]
+fn a_password_in_the_url_of_the_ca_stays_where_it_is() {
+    let test = installation("CA=https://ops:hunter2@ca.internal/directory\nHOOK=/h.sh");
+    test.hydrant(&IMPORT)
+        .code(1)
+        .stdout("")
+        .stderr_contains("error: CA: the password in it is not written; set HYDRANT_CA\n");
+    let written = test.hydrant(&[&IMPORT[..], &["--force"]].concat()).code(0);
+    let printed = format!("{}{}", written.stdout, written.stderr);
+    assert!(!printed.contains("hunter2"), "{printed}");
+    written.stdout_contains(
+        "ca: https://[secret]@ca.internal/directory  # CA=https://[secret]@ca.internal/directory\n",
+    );
+}
+
+#[test]
 fn refuses_what_would_change_and_lists_it() {
     let test = installation("dns() { :; }\nHOOK=dns\nRENEW_DAYS=often");
     let to_file = [&IMPORT[..], &["--output", "hydrant.yml"]].concat();
