@@ -55,6 +55,7 @@ fn a_contact_is_one_plain_address() {
 fn a_proxys_password_is_not_shown() {
     let proxy = Proxy::read("http://me:pass@proxy.example:3128").unwrap();
     assert_eq!(proxy, Proxy::Url("http://me:pass@proxy.example:3128".to_owned()));
-    assert_eq!(proxy.write(), "http://[secret]@proxy.example:3128");
+    assert_eq!(proxy.write(), "http://[secret]@proxy.example:3128/");
+    assert_eq!(format!("{proxy:?}"), "Proxy(http://[secret]@proxy.example:3128/)");
     assert!(!error::<Proxy>("ftp://me:pass@proxy.example").contains("pass@"));
 }
