@@ -28,7 +28,7 @@ install-built:
 	umask 022 && for command in $$($(BUILT)/hydrant --help | $(COMMANDS)); do \
 	    $(BUILT)/hydrant man $$command >$(SHARE)/man/man1/hydrant-$$command.1 || exit; \
 	    for below in $$($(BUILT)/hydrant $$command --help | $(COMMANDS)); do \
-	        $(BUILT)/hydrant man "$$command $$below" >$(SHARE)/man/man1/hydrant-$$command-$$below.1 || exit; \
+	        $(BUILT)/hydrant man $$command $$below >$(SHARE)/man/man1/hydrant-$$command-$$below.1 || exit; \
 	    done; \
 	done
 	umask 022 && $(BUILT)/hydrant completions bash >$(SHARE)/bash-completion/completions/hydrant

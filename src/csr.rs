@@ -182,8 +182,15 @@ fn verify(request: &X509CertificationRequest<'_>) -> Result<(), CsrError> {
         .ok_or(CsrError::UnknownSignature { algorithm: signature })?;
     UnparsedPublicKey::new(algorithm, &info.subject_pki.subject_public_key.data)
         .verify(info.raw, &request.signature_value.data)
-        .map_err(|_| CsrError::BadSignature)
+        .map_err(|_| match KeyType::of_public_key(info.subject_pki.raw) {
+            // Such signatures are not looked at.
+            Some(KeyType::RsaOther { bits }) if bits < SHORTEST_RSA => CsrError::ShortKey { bits },
+            _ => CsrError::BadSignature,
+        })
 }
+
+/// What CAs certify at least (CA/Browser Forum Baseline Requirements §6.1.5).
+const SHORTEST_RSA: usize = 2048;
 
 /// How a signature with the algorithm of this object identifier is verified with a key; `None` for one that is unknown.
 pub(crate) fn signature_algorithm(
@@ -217,6 +224,12 @@ pub enum CsrError {
     /// Its bytes are no request.
     #[error("the CSR is damaged")]
     Damaged,
+    /// No CA certifies such a key.
+    #[error("the CSR is for an RSA key of {bits} bits, and CAs certify none below {SHORTEST_RSA}")]
+    ShortKey {
+        /// How long it is.
+        bits: usize,
+    },
     /// The library could not make it.
     #[error("the CSR could not be made")]
     Make(#[from] rcgen::Error),

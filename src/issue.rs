@@ -12,6 +12,7 @@ mod answer;
 mod clean;
 mod download;
 mod failure;
+mod order;
 mod proof;
 mod request;
 mod standing;
@@ -21,8 +22,8 @@ use time::OffsetDateTime;
 pub use clean::{CleanError, Cleaned, Cleaner};
 pub use failure::{Invalid, IssueError};
 
-use crate::acme::{Account, NewOrder, Order, OrderGoal, OrderStatus};
-use crate::chain::Chain;
+use crate::acme::{Account, Order, OrderGoal, OrderStatus};
+use crate::chain::{Chain, ChainError};
 use crate::config::CertificateSettings;
 use crate::csr::Csr;
 use crate::hook::{Answer, Approach, Facts, Hooks, Operation, Stop};
@@ -32,6 +33,7 @@ use crate::propagation::Propagation;
 use crate::report::{Event, Phase, Reporter};
 use crate::responder::Responder;
 use crate::store::Lease;
+use crate::turns::{Turn, Turns};
 
 /// One certificate to get, and everything that is needed for it.
 pub struct Job<'a> {
@@ -47,6 +49,8 @@ pub struct Job<'a> {
     pub settings: &'a CertificateSettings,
     /// The account that orders it.
     pub account: &'a Account,
+    /// The orders that are open in this run.
+    pub orders: &'a Turns,
     /// Who answers challenges and syncs files.
     pub hooks: &'a Hooks,
     /// Who answers challenges without a hook.
@@ -68,15 +72,14 @@ pub struct Job<'a> {
 /// # Errors
 /// Whatever stopped it. The ledger then says what is still owed.
 pub async fn issue(job: &Job<'_>, lease: &mut Lease, approach: Approach) -> Result<(), IssueError> {
-    let mut issuing = Issuing { job, lease, request: None };
+    let mut issuing = Issuing { job, lease, request: None, turn: None };
     issuing.check_hooks()?;
     issuing.clean_leftovers().await?;
-    let order = match issuing.resumed_order().await? {
-        Some(order) => order,
-        None => issuing.order().await?,
+    let chain = match issuing.obtain(approach).await {
+        // Another machine got the same order and finalized it first: that is nobody's failure.
+        Err(IssueError::Chain(ChainError::OtherKey)) => Box::pin(issuing.obtain_anew()).await?,
+        obtained => obtained?,
     };
-    let order = issuing.validate(order, approach).await?;
-    let chain = issuing.chain(order).await?;
     issuing.stage(&chain).await?;
     put_in_place(job.hooks, &job.facts, lease).await
 }
@@ -105,9 +108,31 @@ struct Issuing<'j, 'l> {
     lease: &'l mut Lease,
     /// The request that the ledger has, where it was made now: it need not be read and checked again.
     request: Option<Csr>,
+    /// The right to have an order for these names open.
+    turn: Option<Turn<'j>>,
 }
 
 impl Issuing<'_, '_> {
+    /// Orders, or goes on with an order, until the chain is there that was chosen and checked.
+    async fn obtain(&mut self, approach: Approach) -> Result<Chain, IssueError> {
+        let approach = self.take_turn(approach).await?;
+        let order = match self.resumed_order().await? {
+            Some(order) => order,
+            None => self.order().await?,
+        };
+        let order = self.validate(order, approach).await?;
+        self.chain(order).await
+    }
+
+    /// The same with an order of its own, for one that went to somebody else.
+    async fn obtain_anew(&mut self) -> Result<Chain, IssueError> {
+        let text =
+            format!("{}: the order went to another client of this account, ordering anew", self.job.name);
+        self.tell(&Event::Notice(&text));
+        self.lease.record.abandon();
+        self.obtain(self.job.hooks.approach()).await
+    }
+
     /// Cleans what an earlier run deployed and could not clean.
     async fn clean_leftovers(&mut self) -> Result<(), IssueError> {
         if self.lease.record.owed_cleaning.is_empty() {
@@ -153,48 +178,6 @@ impl Issuing<'_, '_> {
             && names.eq(intent.names.iter().cloned())
     }
 
-    /// Writes down what is wanted, orders it, and writes down where.
-    async fn order(&mut self) -> Result<Order, IssueError> {
-        self.phase(Phase::Ordering);
-        self.check_profile()?;
-        let intent = self.intent().await?;
-        let replaces = intent.replaces.clone();
-        self.lease.record.begin(intent);
-        self.save().await?;
-
-        let ordered = async {
-            match self.new_order(replaces.as_deref()).await {
-                // Ours is not the only client of this account, or the account changed: a replacement is a favour to
-                // the CA's limits and never a reason to have no certificate (RFC 9773 §5).
-                Err(error) if replaces.is_some() && error.is_replaces_refused() => self.new_order(None).await,
-                other => other,
-            }
-        };
-        // An order whose URL is not written down is lost: a signal alone does not end the wait for it.
-        let order = self.job.stop.unless_hurried(ordered).await.ok_or(IssueError::Stopped)??;
-        self.lease.record.ordered(order.url.as_str());
-        self.save().await?;
-        Ok(order)
-    }
-
-    /// A profile that the CA does not list is not to be asked for (draft-ietf-acme-profiles §4), nor to be done without.
-    fn check_profile(&self) -> Result<(), IssueError> {
-        let offered = &self.job.account.client().directory().meta.profiles;
-        match &self.job.settings.profile {
-            Some(wanted) if !offered.contains_key(wanted) => Err(IssueError::ProfileNotOffered {
-                wanted: wanted.clone(),
-                offered: offered.keys().cloned().collect(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    async fn new_order(&self, replaces: Option<&str>) -> Result<Order, crate::acme::Error> {
-        let identifiers = self.job.names;
-        let profile = self.job.settings.profile.as_deref();
-        self.job.account.new_order(&NewOrder { identifiers, profile, replaces }).await
-    }
-
     /// Everything a later run needs to finish what begins here, key and request included.
     async fn intent(&mut self) -> Result<Intent, IssueError> {
         let job = self.job;
@@ -204,7 +187,7 @@ impl Issuing<'_, '_> {
         self.request = Some(csr);
         Ok(Intent {
             ca: job.settings.ca.directory.to_string(),
-            account: job.account.url().to_string(),
+            account: job.account.url().as_str().to_owned(),
             names: job.names.iter().map(ToString::to_string).collect(),
             profile: job.settings.profile.clone(),
             replaces: job.replaces.map(ToOwned::to_owned),
@@ -253,7 +236,7 @@ impl Issuing<'_, '_> {
         outcome.still_owed
     }
 
-    /// Has the order finalized and gives the chain that was chosen and checked.
+    /// Has the order finalized and gives the chain.
     async fn chain(&mut self, order: Order) -> Result<Chain, IssueError> {
         self.phase(Phase::Finalizing);
         let csr = if let Some(csr) = self.request.take() {
@@ -266,6 +249,8 @@ impl Issuing<'_, '_> {
             OrderStatus::Ready => self.unless_stopped(self.job.account.finalize(&order, csr.der())).await??,
             _ => order,
         };
+        // From here on a CA hands the order to nobody else.
+        self.turn = None;
         let timeout = self.job.settings.order_timeout;
         let issued = self.job.account.poll_order(&order, OrderGoal::Issued, timeout);
         let order = self.unless_stopped(issued).await??;

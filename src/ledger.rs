@@ -298,12 +298,12 @@ impl Record {
         self.owed_deliveries().filter(is_one).map(|(destination, _)| destination.to_owned()).collect()
     }
 
-    /// An attempt to issue failed. The next one waits 1, 10, 100 minutes, then a day; longer when the CA said
-    /// so (`retry_after`, seconds from now).
+    /// An attempt to issue failed. The next one waits 1, 10, 100 minutes, then 20 hours, so that the daily run of tomorrow
+    /// makes it although this one took a while; longer when the CA said so (`retry_after`, seconds from now).
     pub fn failed(&mut self, problem: impl Into<String>, now: i64, retry_after: Option<i64>) {
-        const WAITS: [i64; 4] = [60, 600, 6_000, 86_400];
+        const WAITS: [i64; 4] = [60, 600, 6_000, 72_000];
         let before = self.failures.as_ref().map_or(0, |failures| failures.count);
-        let wait = usize::try_from(before).ok().and_then(|step| WAITS.get(step)).unwrap_or(&86_400);
+        let wait = usize::try_from(before).ok().and_then(|step| WAITS.get(step)).unwrap_or(&72_000);
         let asked = retry_after.map(|seconds| now.saturating_add(seconds.max(0)));
         self.failures = Some(Failures {
             count: before.saturating_add(1),

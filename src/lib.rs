@@ -28,4 +28,5 @@ pub mod responder;
 pub mod runner;
 pub mod store;
 pub mod tenant;
+pub mod turns;
 pub mod vault;

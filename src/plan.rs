@@ -2,19 +2,19 @@
 //!
 //! Pure: no I/O and no clock, so that the same inputs give the same plan on any machine.
 
+mod because;
 mod pending;
 
-use std::fmt;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use crate::csr::Csr;
 use crate::identifier::{CertName, Identifier};
-use crate::ledger::{Record, Renewal};
-use crate::report::words::{List, When};
+use crate::ledger::{Failures, Record, Renewal};
 use crate::store::{Damage, Loaded, Stored};
 use crate::tenant::Refusal;
+pub use because::Because;
 pub use pending::{Pending, pending};
 
 /// One certificate as the planner sees it.
@@ -105,121 +105,6 @@ impl Action {
     }
 }
 
-/// The reason for a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// An earlier attempt failed, and the next is not due before `until`.
-    Backoff {
-        /// When it is tried again.
-        until: OffsetDateTime,
-        /// How often it has failed in a row.
-        failures: u32,
-        /// The last problem.
-        last: String,
-    },
-    /// What is stored cannot be used.
-    Damaged(String),
-    /// Hooks that did not get what is stored.
-    DeliveryOwed(Vec<String>),
-    /// What is stored has expired.
-    Expired(OffsetDateTime),
-    /// The person asked for it.
-    Forced,
-    /// A third of the lifetime is left (half, when it is under ten days), and the CA names no window.
-    LifetimeLeft(OffsetDateTime),
-    /// The declared names are not those on the certificate.
-    NamesDiffer {
-        /// Declared, not on the certificate.
-        added: Vec<Identifier>,
-        /// On the certificate, not declared.
-        removed: Vec<Identifier>,
-    },
-    /// The next run would come too late.
-    NextRunTooLate {
-        /// The instant that falls before the next run.
-        due: OffsetDateTime,
-        /// Where the CA explains its window.
-        explained: Option<String>,
-    },
-    /// Nothing is due before this instant.
-    NotDue {
-        /// When a renewal is due.
-        due: OffsetDateTime,
-        /// Where the CA explains its window.
-        explained: Option<String>,
-    },
-    /// Nothing is stored.
-    NotStored,
-    /// An order of a run that was cut off is open.
-    OrderPending,
-    /// The rules of tenants do not allow it.
-    Refused(String),
-    /// Less than `renew_before` is left.
-    RenewBefore(OffsetDateTime),
-    /// What is stored was revoked.
-    Revoked,
-    /// New files wait for `sync_cert` or for their links.
-    SwitchPending,
-    /// The instant chosen in the CA's renewal window has come.
-    WindowOpen {
-        /// The instant.
-        chosen: OffsetDateTime,
-        /// Where the CA explains its window.
-        explained: Option<String>,
-    },
-}
-
-impl fmt::Display for Because {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Backoff { until, failures, last } => {
-                let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
-                write!(f, "failed {times}, next attempt from {}: {last}", When(*until))
-            }
-            Self::Damaged(what) => write!(f, "what is stored is damaged: {what}"),
-            Self::DeliveryOwed(hooks) => write!(f, "not yet delivered to {}", List(hooks)),
-            Self::Expired(at) => write!(f, "expired {}", When(*at)),
-            Self::Forced => f.write_str("asked for"),
-            Self::LifetimeLeft(at) => write!(f, "a renewal is due since {}", When(*at)),
-            Self::NamesDiffer { added, removed } => match (added.is_empty(), removed.is_empty()) {
-                (false, true) => write!(f, "names were added: {}", List(added)),
-                (true, _) => write!(f, "names were removed: {}", List(removed)),
-                (false, false) => {
-                    write!(f, "names were added: {}, and removed: {}", List(added), List(removed))
-                }
-            },
-            Self::NextRunTooLate { due, explained } => {
-                write!(f, "a renewal is due {}, before the next run{}", When(*due), Explained(explained))
-            }
-            Self::NotDue { due, explained } => {
-                write!(f, "a renewal is due {}{}", When(*due), Explained(explained))
-            }
-            Self::NotStored => f.write_str("nothing is stored"),
-            Self::OrderPending => f.write_str("an earlier run was cut off"),
-            Self::Refused(why) => f.write_str(why),
-            Self::RenewBefore(at) => write!(f, "renew_before is reached since {}", When(*at)),
-            Self::Revoked => f.write_str("it was revoked"),
-            Self::SwitchPending => f.write_str("new files wait to be put in place"),
-            Self::WindowOpen { chosen, explained } => {
-                let (chosen, explained) = (When(*chosen), Explained(explained));
-                write!(f, "the CA's renewal window: chosen instant {chosen}{explained}")
-            }
-        }
-    }
-}
-
-/// RFC 9773 §4.2: people are to be shown where the CA explains its window.
-struct Explained<'a>(&'a Option<String>);
-
-impl fmt::Display for Explained<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(url) => write!(f, ", explained at {url}"),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Decides what to do with one certificate.
 #[must_use]
 pub fn decide(subject: &Subject<'_>, at: Circumstances) -> Step {
@@ -297,12 +182,18 @@ fn has_order_for(record: &Record, names: &[Identifier]) -> bool {
 
 /// The failure that holds a certificate back, if it does so now.
 fn held_back(record: &Record, at: Circumstances) -> Option<Because> {
-    let failures = record.failures.as_ref().filter(|_| !at.force)?;
+    let now = at.now.unix_timestamp();
+    // What is noted for later than now was noted by a clock that was ahead, and holds nothing back.
+    let believed = |failures: &&Failures| !at.force && failures.at <= now.saturating_add(CLOCKS_APART);
+    let failures = record.failures.as_ref().filter(believed)?;
     let until = if at.backoff { Some(failures.not_before) } else { failures.ca_not_before };
-    let until = until.filter(|until| *until > at.now.unix_timestamp())?;
+    let until = until.filter(|until| *until > now)?;
     let (failures, last) = (failures.count, failures.last.clone());
     Some(Because::Backoff { until: instant(until), failures, last })
 }
+
+/// By how many seconds the clocks of machines that share a store may differ.
+const CLOCKS_APART: i64 = 3600;
 
 /// What is due, were it not for earlier failures and unfinished work.
 fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
@@ -329,7 +220,7 @@ fn due(subject: &Subject<'_>, at: Circumstances) -> Option<(Action, Because)> {
     let due = renewal_due(subject, stored);
     if due <= at.now {
         return renew(if subject.renew_before.is_some() {
-            Because::RenewBefore(due)
+            if due <= stored.leaf.not_before { Because::RenewAlways } else { Because::RenewBefore(due) }
         } else if chosen_instant(subject, stored).is_some() {
             Because::WindowOpen { chosen: due, explained: explained(subject, stored) }
         } else {
@@ -359,9 +250,12 @@ fn names_differ(declared: &[Identifier], stored: &Stored) -> Option<Because> {
     differ.then_some(Because::NamesDiffer { added, removed })
 }
 
-/// The instant chosen in the CA's window.
+/// The instant chosen in the CA's window. A window at the very end of the certificate's life, or behind it, is a mistake:
+/// the last tenth is for attempts that fail.
 fn chosen_instant(subject: &Subject<'_>, stored: &Stored) -> Option<OffsetDateTime> {
-    window(&subject.loaded.record, stored).map(|renewal| instant(renewal.chosen))
+    let leaf = &stored.leaf;
+    let latest = leaf.not_after - (leaf.not_after - leaf.not_before) / 10;
+    window(&subject.loaded.record, stored).map(|renewal| instant(renewal.chosen).min(latest))
 }
 
 /// Where the CA explains the window, if it is what decides.

@@ -204,7 +204,7 @@ fn allows(tenant: &Tenant, request: &Request<'_>) -> Result<(), Why> {
     let is_asked = |ca: &Ca| ca.directory == request.ca.directory;
     let is_allowed = |ca: &Ca| is_asked(ca) || ca.staging_twin().is_some_and(|twin| is_asked(&twin));
     if tenant.ca.as_ref().is_some_and(|allowed| !allowed.0.iter().any(|ca| is_allowed(&ca.0))) {
-        return Err(Why::Ca { tenant: name(), ca: request.ca.directory.to_string() });
+        return Err(Why::Ca { tenant: name(), ca: request.ca.shown() });
     }
     let is_one_of = |list: &[String], word: Option<&str>| list.iter().any(|one| Some(one.as_str()) == word);
     if tenant.profile.as_ref().is_some_and(|allowed| !is_one_of(&allowed.0, request.profile)) {

@@ -1,5 +1,6 @@
 //! What a run makes of a CA that misbehaves, or that cannot be reached well. The faults come from the proxy of the rig.
 
+mod open_orders;
 mod verdict;
 
 use std::fs;

@@ -113,6 +113,34 @@ fn a_certificate_that_a_killed_run_had_in_work_is_taken_over_by_the_run_that_wai
 }
 
 #[test]
+fn certificates_that_a_killed_run_had_in_work_go_into_one_batch_of_the_run_that_waits() {
+    let rig = Rig::start();
+    let mut names: Vec<String> = (1..=8).map(|number| format!("n{number}.example")).collect();
+    let test = place(&rig, &names)
+        .env("RIG_HOOK_CAPABILITIES", r#"{"hydrant":1,"challenges":"batch"}"#)
+        .write("gate", "")
+        .env("GATE", "gate");
+    let mut first = test.start();
+    first.wait_until("the hook is at the gate", || test.path("at-the-gate").exists());
+
+    names.push("a.example".to_owned());
+    let list = names.join("\n");
+    let test = test.domains(&list).env("GATE", "").env("RIG_HOOK_LOG", "calls");
+    let mut second = test.start();
+    second.wait_until("the other is stored", || test.path("certs/a.example/cert.pem").exists());
+    first.signal("KILL");
+    fs::remove_file(test.path("gate")).unwrap();
+
+    assert!(first.wait().was_killed());
+    second.wait().code(0).stdout_contains("9 certificates: 9 issued\n");
+    let calls = test.read("calls");
+    let calls = calls.lines().map(|line| serde_json::from_str::<Vec<String>>(line).unwrap());
+    let deployed = calls.filter(|call| call[0] == "deploy_challenge").map(|call| (call.len() - 1) / 3);
+    assert_eq!(deployed.collect::<Vec<_>>(), [1, 8]);
+    assert_eq!((rig.orders_made(), rig.certificates_issued()), (9, 9));
+}
+
+#[test]
 fn a_certificate_that_another_run_failed_at_meanwhile_is_not_reported_as_well() {
     let rig = Rig::start();
     let names = ["a.example", "held.example"].map(str::to_owned);

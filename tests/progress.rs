@@ -63,6 +63,12 @@ fn a_terminal_shows_how_far_a_run_is_and_in_the_end_only_what_is_shown_elsewhere
     assert_eq!(words(&screen), words(&plain), "{screen}");
     assert!(screen.trim_end().ends_with("\n2 certificates: 2 issued"), "{screen}");
 
+    // On a narrow one the line is cut: one that wraps could not be erased.
+    let narrow =
+        ON_A_TERMINAL.replace("pty.spawn(", "pty.spawn(['sh', '-c', 'stty cols 20; exec \"$@\"', 'sh'] + ");
+    let shown = test.program("python3", &["-c", &narrow, hydrant, "run", "--force"]).code(0).stdout;
+    assert!(shown.contains("\r0 of 2 certificates\u{1b}[K"), "{shown:?}");
+
     // A terminal that wants to hear of errors alone.
     let quiet = ["-c", ON_A_TERMINAL, hydrant, "run", "--force", "--quiet"];
     test.program("python3", &quiet).code(0).stdout("");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Rig, Test};
+use crate::support::{Rig, Running, Test};
 
 /// Does what the rig's hook does, and lingers at the operation that the file `linger` names: until it is asked to end,
 /// and with `STUBBORN` until it is killed.
@@ -131,6 +131,71 @@ fn a_signal_ends_every_wait_for_the_ca_at_once() {
         test.run().code(0);
         let made = (rig.orders_made() - before.0, rig.certificates_issued() - before.1);
         assert_eq!(made, (NAMES.len(), NAMES.len()), "{kind}");
+    }
+}
+
+/// Waits until the CA has so many requests of a kind.
+#[track_caller]
+fn wait_for_requests(run: &mut Running, rig: &Rig, kind: &str, count: usize) {
+    run.wait_until(&format!("{count} requests for {kind}"), || {
+        rig.requests().iter().filter(|request| request.kind == kind).count() >= count
+    });
+}
+
+#[test]
+fn a_signal_ends_orders_that_were_not_sent_at_once_and_others_after_a_moment() {
+    let rig = Rig::with_faults();
+    let test = place(&rig).env("HYDRANT_IN_FLIGHT", "2");
+    rig.faults(&json!([{ "kind": "newOrder", "do": "hang", "times": null }]));
+    let mut run = test.start();
+    wait_for_requests(&mut run, &rig, "newOrder", 2);
+    let signalled = Instant::now();
+    run.signal("TERM");
+    run.wait().code(143).stdout_contains("5 certificates: 5 not reached\n");
+    // A request that hangs has 30 s, and is sent three times.
+    assert!(signalled.elapsed() < Duration::from_secs(20), "{:?}", signalled.elapsed());
+    assert_eq!(rig.requests().iter().filter(|request| request.kind == "newOrder").count(), 2);
+    assert_in_good_order(&rig, &test);
+}
+
+#[test]
+fn an_order_that_the_ca_has_when_a_signal_comes_is_not_lost() {
+    let rig = Rig::with_faults();
+    let test = place(&rig);
+    rig.faults(&json!([{ "kind": "newOrder", "do": "delay", "seconds": 1, "times": null }]));
+    let mut run = test.start();
+    wait_for_requests(&mut run, &rig, "newOrder", NAMES.len());
+    run.signal("TERM");
+    run.wait().code(143);
+    assert_in_good_order(&rig, &test);
+    rig.faults(&json!([]));
+    assert_finished_by_the_next_run(&rig, &test);
+}
+
+#[test]
+fn a_signal_ends_the_question_what_became_of_an_order() {
+    let rig = Rig::with_faults();
+    // Deploys nothing, so that no name is valid.
+    let idle = "echo \"$1\" >>calls";
+    let unheard = json!({ "kind": "challenge", "do": "answer", "status": 200, "body": "{}", "times": null });
+    let hang = json!({ "kind": "authorization", "do": "hang", "skip": 1, "times": null });
+    for (what, rules) in [("invalid", json!([hang])), ("pending", json!([hang, unheard]))] {
+        let test = Test::new()
+            .rig(&rig)
+            .domains("a.example\n")
+            .own_hook(idle, OPERATIONS)
+            .env("HYDRANT_VALIDATION_TIMEOUT", if what == "pending" { "1s" } else { "1m" })
+            .args(["run"]);
+        rig.forget_requests();
+        rig.faults(&rules);
+        let mut run = test.start();
+        wait_for_requests(&mut run, &rig, "authorization", 2);
+        let signalled = Instant::now();
+        run.signal("TERM");
+        run.wait().code(143).stdout_contains("1 certificate: 1 not reached\n");
+        assert!(signalled.elapsed() < AT_ONCE, "{what}: {:?}", signalled.elapsed());
+        assert!(test.read("calls").ends_with("deploy_challenge\nclean_challenge\nexit_hook\n"), "{what}");
+        assert_in_good_order(&rig, &test);
     }
 }
 

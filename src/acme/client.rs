@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::connection::{Connection, Content, Request};
+use super::connection::{Connection, Content, Request, UnderWay};
 use super::jws::Signer;
 use super::transport::Reply;
 use super::{ClientOptions, Directory, Error, ServerUrl};
@@ -30,6 +30,7 @@ pub(crate) struct Post<'a> {
     pub(crate) repeat_if_lost: bool,
     pub(crate) names: &'a [Identifier],
     pub(crate) expected: fn(&Error) -> bool,
+    pub(crate) under_way: Option<&'a UnderWay>,
 }
 
 impl<'a> Post<'a> {
@@ -47,6 +48,7 @@ impl<'a> Post<'a> {
             repeat_if_lost: true,
             names: &[],
             expected: |_| false,
+            under_way: None,
         }
     }
 }
@@ -67,6 +69,7 @@ impl Client {
                 repeat_if_lost: true,
                 names: &[],
                 expected: |error| matches!(error, Error::Redirected { .. }),
+                under_way: None,
             };
             match connection.send(request).await {
                 Err(Error::Redirected { location: Some(location), .. }) if redirects < MOST_REDIRECTS => {
@@ -92,7 +95,8 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, url: &ServerUrl, expected: fn(&Error) -> bool) -> Result<Reply, Error> {
-        let request = Request { url, content: Content::Get, repeat_if_lost: true, names: &[], expected };
+        let content = Content::Get;
+        let request = Request { url, content, repeat_if_lost: true, names: &[], expected, under_way: None };
         self.connection.send(request).await
     }
 
@@ -103,8 +107,8 @@ impl Client {
             new_nonce: &self.directory.new_nonce,
             accept: post.accept,
         };
-        let Post { url, repeat_if_lost, names, expected, .. } = post;
-        self.connection.send(Request { url, content, repeat_if_lost, names, expected }).await
+        let Post { url, repeat_if_lost, names, expected, under_way, .. } = post;
+        self.connection.send(Request { url, content, repeat_if_lost, names, expected, under_way }).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests that are repeated until they succeed or have failed for good.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,6 +40,20 @@ pub(crate) struct Request<'a> {
     pub(crate) names: &'a [Identifier],
     /// Failures that whoever sends it deals with, so that they end nothing.
     pub(crate) expected: fn(&Error) -> bool,
+    /// Told when it is sent and when that came to an end.
+    pub(crate) under_way: Option<&'a UnderWay>,
+}
+
+/// Whether a request is with the CA, or on the way to it or back, so that something may come of it.
+#[derive(Debug, Default)]
+pub struct UnderWay(Cell<bool>);
+
+impl UnderWay {
+    /// Whether it is; not while it waits for its place among other requests, for a nonce or for its next try.
+    #[must_use]
+    pub fn is(&self) -> bool {
+        self.0.get()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -151,7 +165,10 @@ impl Connection {
             },
         };
         let jws = jws::sign(signer, Some(&nonce), request.url, payload).map_err(Error::Key)?.to_string();
+        let tell = |is_under_way| request.under_way.map_or((), |told| told.0.set(is_under_way));
+        tell(true);
         let outcome = self.transport.exchange(Method::POST, request.url, Some(jws), accept).await;
+        tell(false);
         let tried = Tried { outcome, is_for_nonce: false };
         if let Ok(reply) = &tried.outcome
             && tried.setback() != Setback::BadNonce

@@ -46,6 +46,7 @@ pub use challenge::{
     tls_alpn01_hook_value,
 };
 pub use client::Client;
+pub use connection::UnderWay;
 pub use directory::{Directory, Meta};
 pub use error::Error;
 pub(crate) use error::{innermost, is_untrusted, start_of};

@@ -14,7 +14,7 @@ use super::client::{self, Post};
 use super::problem;
 use super::retry::Steps;
 use super::transport::Reply;
-use super::{Account, Error, Problem, ServerUrl};
+use super::{Account, Error, Problem, ServerUrl, UnderWay};
 use crate::identifier::Identifier;
 
 /// What to order.
@@ -26,6 +26,8 @@ pub struct NewOrder<'a> {
     pub profile: Option<&'a str>,
     /// The renewal identifier of the certificate that this one replaces (RFC 9773 §5).
     pub replaces: Option<&'a str>,
+    /// Told whether the order is with the CA, for who gives up waiting.
+    pub under_way: Option<&'a UnderWay>,
 }
 
 /// An order as the CA last showed it.
@@ -129,6 +131,7 @@ impl Account {
         let post = Post {
             names: new.identifiers,
             expected,
+            under_way: new.under_way,
             ..Post::new(&self.client().directory().new_order, payload)
         };
         let reply = self.post(post).await?;

@@ -140,13 +140,18 @@ const LONGEST_STEP: Duration = Duration::from_secs(5);
 /// so that a wrong clock on our side does not matter.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = http_date(text)?;
-    let now = answered_at(headers).unwrap_or_else(|| OffsetDateTime::from(now));
-    Some(Duration::try_from(until - now).unwrap_or_default())
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_or(LONGEST_WAIT, Duration::from_secs)
+    } else {
+        let now = answered_at(headers).unwrap_or_else(|| OffsetDateTime::from(now));
+        Duration::try_from(http_date(text)? - now).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
+
+/// The longest limits of CAs are for a week. What is beyond is a mistake, and must neither hold a certificate back for years nor
+/// be more than a clock can count.
+const LONGEST_WAIT: Duration = Duration::from_hours(8 * 24);
 
 /// The other side's clock when it answered, in whole seconds (RFC 9110 §6.6.1).
 pub(crate) fn answered_at(headers: &HeaderMap) -> Option<OffsetDateTime> {
@@ -180,6 +185,9 @@ mod tests {
                 ]),
                 Some(5),
             ),
+            (headers(&[("retry-after", "4294967296")]), Some(8 * 86_400)),
+            (headers(&[("retry-after", "99999999999999999999999999")]), Some(8 * 86_400)),
+            (headers(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")]), Some(8 * 86_400)),
             (headers(&[("retry-after", "-1")]), None),
             (headers(&[("retry-after", "soon")]), None),
             (headers(&[]), None),

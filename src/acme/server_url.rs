@@ -7,10 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 use url::Url;
 
+use crate::key::shown_url;
+
 /// The URL of a resource, in the very characters the CA wrote.
 ///
 /// A signed request repeats them (RFC 8555 §6.4), so that nothing that tidies URLs may stand between.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ServerUrl(String);
 
@@ -34,9 +36,16 @@ impl ServerUrl {
     }
 }
 
+/// Without a password, which the URL of a directory may hold.
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown_url(&self.0))
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUrl({self})")
     }
 }
 
@@ -84,6 +93,16 @@ mod tests {
         for text in ["", "/acme", "ftp://ca.example", "file:///etc/passwd"] {
             text.parse::<ServerUrl>().unwrap_err();
         }
+    }
+
+    #[test]
+    fn a_password_is_sent_and_not_shown() {
+        let url: ServerUrl = "https://ops:hunter2@ca.example/dir".parse().unwrap();
+        assert_eq!(url.as_str(), "https://ops:hunter2@ca.example/dir");
+        assert_eq!(format!("{url} {url:?}"), {
+            let shown = "https://[secret]@ca.example/dir";
+            format!("{shown} ServerUrl({shown})")
+        });
     }
 
     #[test]

@@ -194,7 +194,9 @@ fn placed() -> Say {
 
 async fn place(account: &Account) -> Result<Order, Error> {
     let identifiers: [Identifier; 1] = ["a.example.com".parse().unwrap()];
-    account.new_order(&NewOrder { identifiers: &identifiers, profile: None, replaces: None }).await
+    account
+        .new_order(&NewOrder { identifiers: &identifiers, profile: None, replaces: None, under_way: None })
+        .await
 }
 
 #[tokio::test]
@@ -311,7 +313,7 @@ async fn the_observer_learns_which_failures_count() {
     let client = ca.client_with(ClientOptions { observer: Some(observer), ..quick() }).await.unwrap();
     let account = Account::known(&client, PrivateKey::generate(KeyType::P256).unwrap(), ca.url("/account"));
     let identifiers = ["a.example.com".parse().unwrap()];
-    let new = NewOrder { identifiers: &identifiers, profile: None, replaces: Some("x.y") };
+    let new = NewOrder { identifiers: &identifiers, profile: None, replaces: Some("x.y"), under_way: None };
     assert!(account.new_order(&new).await.unwrap_err().is_replaces_refused());
     place(&account).await.unwrap_err();
     client.renewal_info("x.y").await.unwrap_err();

@@ -13,14 +13,14 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The manual page in roff: of `command` (`account register` too), or of the whole program. `None` if there is no such
-/// command.
+/// The manual page in roff: of `command` (`account register` too), or of the whole program without one. `None` if there is
+/// no such command.
 #[must_use]
-pub fn man(command: Option<&str>) -> Option<String> {
+pub fn man(command: &str) -> Option<String> {
     let mut page = without_help(Arguments::command());
     // Gives subcommands the name of their page: `hydrant-account-register`.
     page.build();
-    for word in command.unwrap_or_default().split_whitespace() {
+    for word in command.split_whitespace() {
         page = page.find_subcommand(word)?.clone();
     }
     let mut roff = Vec::new();
@@ -52,15 +52,15 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page() {
-        let page = man(None).unwrap();
+        let page = man("").unwrap();
         assert!(page.contains(".TH hydrant 1"), "{}", &page[..200]);
         assert!(page.contains("Exit codes"));
         for command in Arguments::command().get_subcommands() {
-            let page = man(Some(command.get_name())).unwrap();
+            let page = man(command.get_name()).unwrap();
             let heading = format!(".TH hydrant-{} 1", command.get_name());
             assert!(page.contains(&heading), "{page}");
         }
-        assert!(man(Some("account register")).is_some());
-        assert_eq!(man(Some("acount")), None);
+        assert!(man("account register").is_some());
+        assert_eq!(man("acount"), None);
     }
 }

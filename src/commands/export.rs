@@ -7,6 +7,7 @@ use crate::config::delivery::Base;
 use crate::config::{Config, StoreKind};
 use crate::error::{Error, ExitCode};
 use crate::export::vault_policy::{Folder, Places, Subject, Wish, is_plain};
+use crate::key::bare_url;
 use crate::report::Reporter;
 
 use super::deliveries::destinations;
@@ -25,6 +26,8 @@ pub(super) fn vault_policy(
     let places = places(config, typed)?;
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let address = variable("VAULT_ADDR").or_else(|| config.vault.address.clone());
+    // A password in it is for proxies, and nothing that a JWT is made for.
+    let address = address.map(|address| bare_url(&address).into_owned());
     let wish = Wish {
         subject,
         places,

@@ -103,10 +103,19 @@ impl Gathered {
         if !findings.is_empty() {
             gathered.reporter.aside(&diagnostics::render(findings, gathered.reporter.color()));
         }
-        if !gathered.entries().is_empty() {
-            return Ok(gathered);
+        gathered.something()?;
+        Ok(gathered)
+    }
+
+    /// Whether there is any certificate to work on.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn something(&self) -> Result<(), Error> {
+        if !self.entries().is_empty() {
+            return Ok(());
         }
-        Err(Error::config(match gathered.config.domains {
+        Err(Error::config(match self.config.domains {
             DomainsSource::Arguments { .. } | DomainsSource::Text(_) => Nothing::Arguments,
             DomainsSource::Path(_) | DomainsSource::Stdin => Nothing::List,
         }))

@@ -199,16 +199,16 @@ async fn same_account(
     ours: &Config,
     reporter: &Rc<Reporter>,
 ) -> Result<(), Error> {
-    let (our_ca, their_ca) = (ours.everywhere().ca.directory, theirs.config.everywhere().ca.directory);
-    if our_ca != their_ca {
-        changes.push(format!("the CA would be {our_ca}, not {their_ca}"));
+    let (our_ca, their_ca) = (ours.everywhere().ca, theirs.config.everywhere().ca);
+    if our_ca.directory != their_ca.directory {
+        changes.push(format!("the CA would be {}, not {}", our_ca.shown(), their_ca.shown()));
         return Ok(());
     }
     let ours = Gathered::without_list(ours.clone(), Rc::clone(reporter));
     let of = async |gathered: &Gathered| -> Result<_, Error> {
-        let stored = gathered.accounts().load(our_ca.as_str()).await.map_err(store_error)?;
+        let stored = gathered.accounts().load(our_ca.directory.as_str()).await.map_err(store_error)?;
         let facts = stored.map(|account| (account.key_pem.expose().to_owned(), account.url));
-        Ok((gathered.accounts().place(our_ca.as_str()), facts))
+        Ok((gathered.accounts().place(our_ca.directory.as_str()), facts))
     };
     let (ours, theirs) = (of(&ours).await?, of(theirs).await?);
     if ours != theirs {

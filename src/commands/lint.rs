@@ -29,6 +29,10 @@ pub struct LintOptions {
 /// Vault cannot be asked.
 pub async fn lint(gathered: &Gathered, options: LintOptions) -> Result<ExitCode, Error> {
     let found = all(gathered, options.online).await?;
+    if found.is_empty() {
+        // A run would refuse it, too.
+        gathered.something()?;
+    }
     Ok(print(&gathered.reporter, &found, gathered.entries().len(), options))
 }
 

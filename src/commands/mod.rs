@@ -59,10 +59,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let plain = Reporter::new(options(&arguments, config::asked_format(&arguments)));
     if let Some(ended) = without_configuration(&arguments, &plain) {
-        return ended.unwrap_or_else(|error| {
-            plain.fatal(&error);
-            error.exit_code()
-        });
+        return ended_with(ended, &plain);
     }
     // Another program's configuration, none of ours.
     if let Command::Import(typed::Import::Dehydrated(command)) = &arguments.command {
@@ -86,10 +83,15 @@ fn to_the_end(command: impl Future<Output = Result<ExitCode, Error>>, reporter: 
         Ok(runtime) => tokio::task::LocalSet::new().block_on(&runtime, command),
         Err(error) => Err(Error::failed(error)),
     };
-    ended.unwrap_or_else(|error| {
+    ended_with(ended, reporter)
+}
+
+/// The exit code, after saying what it failed with.
+fn ended_with(ended: Result<ExitCode, Error>, reporter: &Reporter) -> ExitCode {
+    reporter.ended(ended.unwrap_or_else(|error| {
         reporter.fatal(&error);
         error.exit_code()
-    })
+    }))
 }
 
 async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>) -> Result<ExitCode, Error> {
@@ -240,9 +242,9 @@ fn without_configuration(arguments: &Arguments, reporter: &Reporter) -> Option<R
         Command::Config(typed::Config::Check) => return Some(Ok(config::print_check(arguments, reporter))),
         Command::Config(typed::Config::Schema) => reporter.document(&config::schema()),
         Command::Lint(typed) if typed.list => lint::list(reporter),
-        Command::Man(command) => match completions::man(command.command.as_deref()) {
+        Command::Man(command) => match completions::man(&command.command.join(" ")) {
             Some(page) => reporter.document(&page),
-            None => return Some(Err(no_page(command.command.clone().unwrap_or_default()))),
+            None => return Some(Err(no_page(command.command.join(" ")))),
         },
         _ => return None,
     }

@@ -11,7 +11,9 @@ use super::{cleanup, tenants};
 use crate::config::account::HmacKey;
 use crate::config::{Config, HookSequence, OnFailure};
 use crate::error::{Error, ExitCode};
-use crate::hook::{HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop};
+use crate::hook::{
+    HookContext, HookLine, HookSettings, Hooks, LineSink, Operation, Sequence, Stop, WITHHELD,
+};
 use crate::propagation::Propagation;
 use crate::report::words::List;
 use crate::report::{Event, Summary, Verbosity};
@@ -231,16 +233,6 @@ pub(in crate::commands) const SIGN_DOMAINS: &str = "sign_domains";
 
 /// dehydrated's word for signing a request.
 const SIGN_CSR: &str = "sign_csr";
-
-/// Secrets of the caller that reach only hooks whose `pass_env:` names them, and the bundled one for Vault.
-const WITHHELD: [&str; 6] = [
-    "VAULT_TOKEN",
-    "BAO_TOKEN",
-    "VAULT_SECRET_ID",
-    "VAULT_WRAPPED_SECRET_ID",
-    "VAULT_ID_TOKEN",
-    "EAB_HMAC_KEY",
-];
 
 /// `run --strict` and a line that is not valid.
 #[derive(Debug, thiserror::Error)]

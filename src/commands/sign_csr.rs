@@ -81,6 +81,7 @@ pub(super) async fn sign(
         replaces: None,
         settings: &settings,
         account: &account,
+        orders: authorities.orders(),
         hooks,
         responder: &responder,
         propagation: &Propagation::new(&config.resolvers),
@@ -91,7 +92,7 @@ pub(super) async fn sign(
     };
     let (transient, chain) = Transient::for_request(lease);
     let mut lease = Lease::new(Box::new(transient));
-    let issued = issue::issue(&job, &mut lease, hooks.approach()).await;
+    let issued = Box::pin(issue::issue(&job, &mut lease, hooks.approach())).await;
     let saved = lease.save().await;
     drop(lease);
     gathered.store().settle().await;

@@ -91,12 +91,16 @@ fn in_file(path: &Path) -> Result<Option<String>, BadPlace> {
     Ok(Some(text))
 }
 
-/// Root can write everything, and is told from a job only by what it runs: its own files are as good as can be.
+/// Root can write everything, and is told from a job only by what it runs: its own files are as good as can be, and none of
+/// anybody else's are. For others a file of their own is as bad as one that they may write.
 fn check_owner(path: &Path, metadata: &fs::Metadata) -> Result<(), BadPlace> {
     let us = geteuid();
-    let is_ours = metadata.uid() == us.as_raw() && !us.is_root();
+    let is_ours = metadata.uid() == us.as_raw();
+    if us.is_root() && !is_ours {
+        return Err(BadPlace::OwnedFile { path: path.display().to_string() });
+    }
     let is_anybodys = metadata.mode() & 0o022 != 0;
-    if is_ours || is_anybodys || !us.is_root() && access(path, Access::WRITE_OK).is_ok() {
+    if is_anybodys || !us.is_root() && (is_ours || access(path, Access::WRITE_OK).is_ok()) {
         return Err(BadPlace::WritableFile { path: path.display().to_string() });
     }
     Ok(())
@@ -175,6 +179,10 @@ enum BadPlace {
     NoPath { place: String },
     #[error("the secret `{place}` has no field `{FIELD}` with rules of tenants")]
     NoText { place: String },
+    #[error(
+        "`{path}` has the rules of tenants, and does not belong to root: it must be root's alone to write"
+    )]
+    OwnedFile { path: String },
     #[error("cannot read the rules of tenants in {place}")]
     Unreadable { place: String, source: std::io::Error },
     #[error("cannot read the rules of tenants in {place}: {cause}")]

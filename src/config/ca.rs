@@ -6,8 +6,10 @@ use std::str::FromStr;
 use thiserror::Error;
 use url::Url;
 
+use crate::key::shown_url;
+
 /// A certification authority.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Ca {
     /// The preset's name, or the directory URL's host.
     pub name: String,
@@ -41,6 +43,12 @@ impl Ca {
         self.directory.domain().is_some_and(|host| host.ends_with(".letsencrypt.org"))
     }
 
+    /// Its directory as messages have it: without a password that may be in the URL.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        shown_url(self.directory.as_str()).into_owned()
+    }
+
     fn preset(preset: &Preset) -> Self {
         Self {
             name: preset.name.to_owned(),
@@ -63,7 +71,7 @@ impl FromStr for Ca {
         if !text.contains("://") {
             return Err(CaError::Unknown { text: text.to_owned() });
         }
-        let not_url = || CaError::NotUrl { text: text.to_owned() };
+        let not_url = || CaError::NotUrl { text: shown_url(text).into_owned() };
         let directory = Url::parse(text).map_err(|_| not_url())?;
         let host = directory.host_str().ok_or_else(not_url)?;
         if !matches!(directory.scheme(), "http" | "https") {
@@ -73,13 +81,19 @@ impl FromStr for Ca {
     }
 }
 
-/// As a setting says it: the preset's name, else the URL.
+/// As a setting says it: the preset's name, else the URL, without a password in it.
 impl fmt::Display for Ca {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if PRESETS.iter().any(|preset| preset.name == self.name) {
             return f.write_str(&self.name);
         }
-        f.write_str(self.directory.as_str())
+        f.write_str(&self.shown())
+    }
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ca({self})")
     }
 }
 
@@ -89,7 +103,7 @@ pub enum CaError {
     /// It has `://`, but is no URL we could ask.
     #[error("`{text}` is not an `https:` URL")]
     NotUrl {
-        /// What was written.
+        /// What was written, without a password.
         text: String,
     },
     /// It is neither a URL nor known.

@@ -9,6 +9,7 @@ use super::duration::Humane;
 use super::file::Vault;
 use super::setting::Text;
 use crate::identifier::CertName;
+use crate::key::shown_url;
 use crate::vault::Layout;
 
 /// What keeps certificates, accounts and state.
@@ -174,7 +175,8 @@ impl VaultSettings {
 impl From<&VaultSettings> for Vault {
     fn from(settings: &VaultSettings) -> Self {
         Self {
-            address: settings.address.clone(),
+            // What is written of settings is to be seen.
+            address: settings.address.as_deref().map(|address| shown_url(address).into_owned()),
             namespace: settings.namespace.clone(),
             ca: settings.ca.clone(),
             auth: settings.auth.clone(),

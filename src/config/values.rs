@@ -2,6 +2,7 @@
 
 mod word;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use super::nearest::one_of;
 use super::setting::Setting;
 use super::store::StoreKind;
 use crate::acme::persist;
+use crate::key::shown_url;
 use crate::vault::{Layout, LayoutError};
 
 /// How a certificate's names are proved: an ACME challenge type (RFC 8555 §8, RFC 8737).
@@ -84,7 +86,7 @@ impl Contact {
 }
 
 /// How to reach the CA.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Proxy {
     /// As `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     Environment,
@@ -300,6 +302,12 @@ impl Setting for Contact {
     }
 }
 
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({})", self.write())
+    }
+}
+
 impl Setting for Proxy {
     type Error = SettingError;
 
@@ -314,7 +322,7 @@ impl Setting for Proxy {
         let scheme = text.split_once("://").map(|(scheme, _)| scheme);
         let known = matches!(scheme, Some("http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h"));
         if !known || url::Url::parse(text).is_err() {
-            return Err(form::<Self>(&without_password(text)));
+            return Err(form::<Self>(&shown_url(text)));
         }
         Ok(Self::Url(text.to_owned()))
     }
@@ -323,16 +331,8 @@ impl Setting for Proxy {
         match self {
             Self::Environment => "environment".to_owned(),
             Self::None => "none".to_owned(),
-            Self::Url(url) => without_password(url),
+            Self::Url(url) => shown_url(url).into_owned(),
         }
-    }
-}
-
-/// A proxy's URL as it may be shown.
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}[secret]{}", &url[..scheme + 3], &url[at..]),
-        _ => url.to_owned(),
     }
 }
 

@@ -26,6 +26,7 @@ use super::challenge::{records, triple};
 use super::error::HookError;
 use super::watch::Outcome;
 use super::{Answer, Facts};
+use crate::key::bare_url;
 use split::{Item, facts, split};
 use verdict::{Turnout, Verdict, conclude, judge};
 
@@ -241,7 +242,7 @@ async fn join_once(
             certificate: facts.name.to_string(),
             names: facts.names.iter().map(ToString::to_string).collect(),
             challenge: facts.challenge.to_owned(),
-            ca: facts.ca.to_owned(),
+            ca: bare_url(facts.ca).into_owned(),
             attempt: facts.attempt,
             owner: facts.owner.map(str::to_owned),
             triples: Vec::new(),

@@ -6,6 +6,17 @@ use std::ffi::{OsStr, OsString};
 use hydrant_hook_protocol::{PROTOCOL, env};
 
 use super::{Facts, HookContext, HookSettings};
+use crate::key::bare_url;
+
+/// Secrets of the caller that reach only hooks whose `pass_env:` names them, and the bundled one for Vault.
+pub const WITHHELD: [&str; 6] = [
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_SECRET_ID",
+    "VAULT_WRAPPED_SECRET_ID",
+    "VAULT_ID_TOKEN",
+    "EAB_HMAC_KEY",
+];
 
 /// What a hook with `env_only` sees all the same: without these common programs misbehave.
 const ALWAYS: [&str; 10] =
@@ -85,7 +96,7 @@ pub(super) fn facts(
     let mut set = vec![
         (env::PROTOCOL, PROTOCOL.to_string()),
         (env::HOOK, hook.to_owned()),
-        (env::CA, facts.map_or(&*context.ca, |facts| facts.ca).to_owned()),
+        (env::CA, bare_url(facts.map_or(&*context.ca, |facts| facts.ca)).into_owned()),
     ];
     if context.dry_run {
         set.push((env::DRY_RUN, "1".into()));

@@ -71,7 +71,7 @@ use serde_json::Value;
 
 pub use batch::Approach;
 use call::Hook;
-pub use environment::may_see;
+pub use environment::{WITHHELD, may_see};
 pub use error::{HookError, NameFailure};
 pub use lines::Stream;
 pub(crate) use process::{Session, output, replace_us};

@@ -1,8 +1,12 @@
 //! Telling everything that waits that the run is to end.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// Asks a run to end. Whoever catches signals holds it.
 #[derive(Debug)]
@@ -73,13 +77,33 @@ impl Stop {
         }
     }
 
-    /// The same where only the second request to end counts.
-    pub async fn unless_hurried<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            () = self.hurried() => None,
-            done = work => Some(done),
-        }
+    /// The same for work that is worth a last `moment` while it is `under_way`, unless there is haste.
+    pub async fn unless_idle<T>(
+        &self,
+        work: impl Future<Output = T>,
+        under_way: impl Fn() -> bool,
+        moment: Duration,
+    ) -> Option<T> {
+        let last_moment = async {
+            self.stopped().await;
+            tokio::select! {
+                () = self.hurried() => {}
+                () = sleep(moment) => {}
+            }
+        };
+        let (mut work, mut last_moment) = (pin!(work), pin!(last_moment));
+        poll_fn(|context| {
+            let is_over = || self.is_stopped() && !under_way();
+            if is_over() || last_moment.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            match work.as_mut().poll(context) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if is_over() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Waits until the run is to end without a grace. May be dropped and called again.
@@ -111,5 +135,18 @@ mod tests {
         other.stopped().await;
         other.hurried().await;
         assert!(stop.is_stopped());
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_has_a_moment_left_and_what_is_not_has_none() {
+        let (handle, stop) = Stop::new();
+        assert_eq!(stop.unless_idle(async { 1 }, || false, Duration::ZERO).await, Some(1));
+        handle.stop();
+        let long = Duration::from_mins(1);
+        assert_eq!(stop.unless_idle(async { 1 }, || false, long).await, None);
+        assert_eq!(stop.unless_idle(tokio::task::yield_now(), || true, long).await, Some(()));
+        assert_eq!(stop.unless_idle(pending::<()>(), || true, Duration::ZERO).await, None);
+        handle.hurry();
+        assert_eq!(stop.unless_idle(pending::<()>(), || true, long).await, None);
     }
 }

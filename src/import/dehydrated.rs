@@ -16,7 +16,9 @@ use crate::config::file::{ExternalAccount, Hook, Overrides, Settings};
 use crate::config::setting::{List, Text};
 use crate::config::written::said;
 use crate::config::{Config, Proxy};
+use crate::hook::WITHHELD;
 use crate::identifier::CertName;
+use crate::key::{bare_url, shown_url};
 
 /// What the installation does not say itself.
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Writer<'_> {
             let name = hook.0.name.take();
             hook.0.name = name.filter(|name| hook.name() != *name);
             hook.0.retries = None;
-            hook.0.pass_env = Some(List(withheld.clone())).filter(|names| !names.0.is_empty());
+            hook.0.pass_env = Some(List(withheld.clone()));
             // Hooks read their credentials from the configuration that this variable names: it has to stay bash.
             let path = self.installation.config.config_path.as_ref();
             hook.0.env = path.map(|path| [("CONFIG".to_owned(), path.display().to_string())].into());
@@ -145,11 +147,19 @@ impl Writer<'_> {
         hooks
     }
 
-    /// Secrets that dehydrated's hooks see, and ours only when they are named.
+    /// Secrets that dehydrated's hooks see, and ours only when they are named. Which of them are set is another matter where
+    /// the runs are.
     fn secrets(&self) -> impl Iterator<Item = &'static str> {
         let environment = self.config().environment.as_deref().unwrap_or_default();
-        let is_set = |name: &&str| environment.iter().any(|(known, _)| known == *name);
-        ["VAULT_TOKEN", "VAULT_SECRET_ID"].into_iter().filter(is_set)
+        // What the configuration does not export no hook sees; from now on the key has to be in the environment.
+        let is_hidden = self.has_mac_key() && !environment.iter().any(|(name, _)| name == MAC_KEY);
+        WITHHELD.into_iter().filter(move |name| !(is_hidden && *name == MAC_KEY))
+    }
+
+    /// Whether the configuration itself holds a MAC key.
+    fn has_mac_key(&self) -> bool {
+        let external = self.config().account.external_account.as_ref();
+        external.is_some_and(|external| matches!(external.key, HmacKey::Given(_)))
     }
 
     /// The MAC key itself stays where it is.
@@ -164,7 +174,7 @@ impl Writer<'_> {
             hmac_key_env: match &external.key {
                 HmacKey::File(_) => None,
                 HmacKey::Environment(name) => Some(name.clone()),
-                HmacKey::Given(_) => Some("EAB_HMAC_KEY".to_owned()),
+                HmacKey::Given(_) => Some(MAC_KEY.to_owned()),
             },
             algorithm: None,
         })
@@ -268,10 +278,8 @@ impl Writer<'_> {
         add(chosen("OPENSSL") || chosen("OPENSSL_CNF"), "OPENSSL, OPENSSL_CNF: openssl is not used");
         let user = chosen("DEHYDRATED_USER") || chosen("DEHYDRATED_GROUP");
         add(user, "DEHYDRATED_USER, DEHYDRATED_GROUP: start hydrant as this user");
-        let is_given = config.account.external_account.as_ref().map(|external| &external.key);
-        let is_given = matches!(is_given, Some(HmacKey::Given(_)));
         add(
-            is_given,
+            self.has_mac_key(),
             "EAB_HMAC_KEY: a secret; put it into the environment, or name a file with `hmac_key_file`",
         );
         let exported = self.exported();
@@ -282,6 +290,10 @@ impl Writer<'_> {
             ));
         }
         self.lost.extend(lost);
+        let ca = base.ca.directory.as_str();
+        if bare_url(ca) != ca {
+            self.changes.push("CA: the password in it is not written; set HYDRANT_CA".to_owned());
+        }
     }
 
     /// Variables that the configuration exports, for hooks.
@@ -336,6 +348,12 @@ impl Writer<'_> {
                  certificate after the other, as under dehydrated.",
             );
         }
+        if !config.hooks.is_empty() {
+            remarks.push(
+                "pass_env: dehydrated's hooks see the whole environment. These secrets hydrant gives only to hooks that \
+                 name them: take out what a hook does not need.",
+            );
+        }
         if !self.surroundings.more_hooks.is_empty() {
             remarks.push(
                 "Two passes become one: every hook gets `deploy_cert` for a new certificate, and `unchanged_cert` for \
@@ -358,7 +376,8 @@ impl Writer<'_> {
         };
         let shown = |name: &&str| match *name {
             // They may hold passwords.
-            "CURL_OPTS" | "EAB_HMAC_KEY" => (*name).to_owned(),
+            "CA" => format!("CA={}", shown_url(&self.variables().text(name)).replace(char::is_control, "?")),
+            "CURL_OPTS" | MAC_KEY => (*name).to_owned(),
             name => format!("{name}={}", self.variables().text(name).replace(char::is_control, "?")),
         };
         let said: Vec<&&str> = names.iter().filter(|name| !self.variables().is_default(name)).collect();
@@ -369,6 +388,9 @@ impl Writer<'_> {
         said.into_iter().map(shown).collect::<Vec<_>>().join(", ")
     }
 }
+
+/// The variable of dehydrated's that has the key for external account binding.
+const MAC_KEY: &str = "EAB_HMAC_KEY";
 
 /// A limit that somebody set.
 fn limited(timeout: Duration) -> Option<Text<Humane>> {

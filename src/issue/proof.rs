@@ -106,7 +106,7 @@ impl Issuing<'_, '_> {
         let order = match self.unless_stopped(validated).await? {
             Ok(order) => order,
             Err(error @ acme::Error::Deadline { .. }) => {
-                let unfinished = self.name_the_slow(order).await;
+                let unfinished = self.name_the_slow(order).await?;
                 return Err(unfinished.unwrap_or(IssueError::Acme(error)));
             }
             Err(error) => return Err(error.into()),
@@ -114,7 +114,8 @@ impl Issuing<'_, '_> {
         if order.status != OrderStatus::Invalid {
             return Ok(order);
         }
-        let invalid = Invalid::among(&job.account.authorizations(&order).await?);
+        // What was deployed is cleaned after this: it does not wait for a CA that hangs when the run is to end.
+        let invalid = Invalid::among(&self.unless_stopped(job.account.authorizations(&order)).await??);
         for bad in invalid.iter() {
             // A hook that fails at this too must not hide what the CA says.
             if let Err(error) = job.hooks.invalid_challenge(&job.facts, &bad.name, &bad.challenge).await {
@@ -148,11 +149,12 @@ impl Issuing<'_, '_> {
     }
 
     /// The authorizations that kept an order from becoming ready in time.
-    async fn name_the_slow(&self, order: &Order) -> Option<IssueError> {
-        let authorizations = self.job.account.authorizations(order).await.ok()?;
+    async fn name_the_slow(&self, order: &Order) -> Result<Option<IssueError>, IssueError> {
+        let asked = self.unless_stopped(self.job.account.authorizations(order)).await?;
+        let Ok(authorizations) = asked else { return Ok(None) };
         let slow = authorizations.iter().filter(|a| a.status == AuthorizationStatus::Pending);
         let names: Vec<Identifier> = slow.map(Authorization::name).collect();
         let waited = self.job.settings.validation_timeout;
-        (!names.is_empty()).then_some(IssueError::ValidationDeadline { names, waited })
+        Ok((!names.is_empty()).then_some(IssueError::ValidationDeadline { names, waited }))
     }
 }

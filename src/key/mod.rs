@@ -4,6 +4,7 @@ mod jwk;
 mod kind;
 mod read;
 mod secret;
+mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 pub use kind::KeyType;
 pub(crate) use kind::{P256, P384, P521, curve};
 pub use secret::Secret;
+pub use url::{bare_url, shown_url};
 
 use crate::pem::{self, PemError};
 

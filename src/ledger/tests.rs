@@ -109,7 +109,7 @@ fn backs_off_up_to_a_day_and_as_long_as_the_ca_says() {
         record.failed("no", NOW, None);
         waits.push(record.failures.as_ref().unwrap().not_before - NOW);
     }
-    assert_eq!(waits, [60, 600, 6_000, 86_400, 86_400, 86_400]);
+    assert_eq!(waits, [60, 600, 6_000, 72_000, 72_000, 72_000]);
     assert_eq!(record.failures.as_ref().unwrap().count, 6);
     assert_eq!(record.failures.as_ref().unwrap().ca_not_before, None);
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::config::CertificateSettings;
-use crate::key::KeyType;
+use crate::key::{KeyType, shown_url};
 use crate::ledger::Record;
 use crate::store::Stored;
 
@@ -55,9 +55,9 @@ pub fn pending(settings: &CertificateSettings, stored: &Stored, record: &Record)
     found
 }
 
-/// A value of a fingerprint.
+/// A value of a fingerprint; a CA's URL may hold a password.
 fn said(value: &str) -> Option<String> {
-    (value != "-").then(|| value.to_owned())
+    (value != "-").then(|| shown_url(value).into_owned())
 }
 
 #[cfg(test)]

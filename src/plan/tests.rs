@@ -184,6 +184,55 @@ fn a_failure_holds_back_until_its_time_unless_forced() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_noted_holds_nothing_back() {
+    let mut loaded = Loaded::default();
+    let ahead = NOW.unix_timestamp() + 400 * 86_400;
+    let failed_at = |at: i64| Failures {
+        count: 2,
+        last: "it rained".to_owned(),
+        at,
+        not_before: ahead + 60,
+        ca_not_before: Some(ahead),
+    };
+    loaded.record.failures = Some(failed_at(ahead));
+    assert_eq!(reason("a.example", &loaded).0, Action::Issue);
+    // Clocks may differ a little.
+    loaded.record.failures = Some(failed_at(NOW.unix_timestamp() + 60));
+    assert_eq!(reason("a.example", &loaded).0, Action::Wait);
+}
+
+#[test]
+fn a_window_at_the_end_of_the_life_or_behind_it_leaves_the_last_tenth() {
+    let mut loaded = stored("a.example", Span::days(90), Span::days(10));
+    window(&mut loaded, NOW + Span::days(3650));
+    assert_eq!(
+        reason("a.example", &loaded),
+        (Action::Keep, "a renewal is due 2027-01-11 12:00:00Z".to_owned())
+    );
+    let mut loaded = stored("a.example", Span::days(90), Span::days(9));
+    window(&mut loaded, NOW + Span::days(8));
+    assert_eq!(reason("a.example", &loaded).0, Action::Renew);
+}
+
+#[test]
+fn a_rule_that_is_always_met_is_called_so() {
+    let loaded = stored("a.example", Span::days(6), Span::days(6));
+    let names = names("a.example");
+    let name = CertName::try_from(&names[0]).unwrap();
+    let subject = Subject {
+        name: &name,
+        names: &names,
+        request: None,
+        loaded: &loaded,
+        renew_before: Some(Span::days(30)),
+        destinations: &[],
+        refused: None,
+    };
+    let step = decide(&subject, at(NOW));
+    assert_eq!((step.action, step.because), (Action::Renew, Because::RenewAlways));
+}
+
+#[test]
 fn the_cas_own_limit_holds_back_even_without_backoff() {
     let mut loaded = Loaded::default();
     let until = (NOW + Span::minutes(10)).unix_timestamp();

@@ -13,7 +13,7 @@ mod summary;
 mod transcript;
 mod vending;
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 pub use event::{Event, Phase};
@@ -74,7 +74,14 @@ pub struct Reporter {
     shows_progress: bool,
     progress: Mutex<Progress>,
     transcript: Mutex<Transcript>,
+    /// Why a document could not be written.
+    lost: Mutex<Option<io::Error>>,
 }
+
+/// A document that nobody has.
+#[derive(Debug, thiserror::Error)]
+#[error("the output cannot be written: {0}")]
+struct Lost(io::Error);
 
 impl Reporter {
     /// A reporter on the process's own stdout and stderr; on a terminal long work shows its progress.
@@ -84,7 +91,7 @@ impl Reporter {
         let shows_progress =
             std::io::stderr().is_terminal() && options.verbosity == Verbosity::Normal && !narrates;
         let progress = Mutex::new(Progress::new(shows_progress));
-        Self { options, shows_progress, progress, transcript: Mutex::default() }
+        Self { options, shows_progress, progress, transcript: Mutex::default(), lost: Mutex::default() }
     }
 
     /// How much is printed.
@@ -122,22 +129,24 @@ impl Reporter {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.note(event);
         let verbosity = self.options.verbosity;
+        // What nobody can be told is no reason to stop.
+        let mut print = |out: &mut dyn Write, text: &str| drop(progress.print(out, text));
         if let Some(text) = event.problem() {
-            progress.print(&mut std::io::stderr().lock(), &self.in_words(text));
+            print(&mut std::io::stderr().lock(), &self.in_words(text));
         } else if self.options.words == Words::Dehydrated && !event.is_passed_on() {
             let lines = self.transcript.lock().unwrap_or_else(PoisonError::into_inner).note(event);
             // One write for all of them: over thousands of certificates that is what costs most.
             let text = lines.join("\n");
             match text.as_str() {
                 "" => {}
-                text if self.options.only_documents => progress.print(&mut std::io::stderr().lock(), text),
-                text => progress.print(&mut std::io::stdout().lock(), text),
+                text if self.options.only_documents => print(&mut std::io::stderr().lock(), text),
+                text => print(&mut std::io::stdout().lock(), text),
             }
         } else if let Some(text) = self.line(event, verbosity) {
             if self.is_json() || self.options.only_documents || event.is_aside() {
-                progress.print(&mut std::io::stderr().lock(), &text);
+                print(&mut std::io::stderr().lock(), &text);
             } else {
-                progress.print(&mut std::io::stdout().lock(), &text);
+                print(&mut std::io::stdout().lock(), &text);
             }
         }
     }
@@ -179,7 +188,18 @@ impl Reporter {
     /// Prints what a command found out, on stdout.
     pub fn document(&self, text: &str) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.print(&mut std::io::stdout().lock(), text);
+        if let Err(error) = progress.print(&mut std::io::stdout().lock(), text) {
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    }
+
+    /// How a command ends that would end with `code`: not well if its document could not be written.
+    #[must_use]
+    pub fn ended(&self, code: ExitCode) -> ExitCode {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(error) = lost else { return code };
+        self.error(&Error::failed(Lost(error)));
+        if code == ExitCode::Success { ExitCode::Failed } else { code }
     }
 
     /// Prints a JSON document on stdout.
@@ -191,7 +211,7 @@ impl Reporter {
     /// Prints what is no fact of its own, on stderr: diagnostics, warnings.
     pub fn aside(&self, text: &str) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.print(&mut std::io::stderr().lock(), text);
+        drop(progress.print(&mut std::io::stderr().lock(), text));
     }
 
     /// Prints help, a version or a usage error, where clap says it belongs.
@@ -262,9 +282,12 @@ fn error_text(name: Option<&str>, error: &Error) -> String {
 }
 
 /// Writes a text and a newline; a reader that went away is no error (the run goes on without it).
-fn write_line(out: &mut dyn Write, text: &str) {
+fn write_line(out: &mut dyn Write, text: &str) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(text.len() + 1);
     bytes.extend_from_slice(text.trim_end_matches('\n').as_bytes());
     bytes.push(b'\n');
-    let _ = out.write_all(&bytes).and_then(|()| out.flush());
+    match out.write_all(&bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -1,7 +1,7 @@
 //! One line on a terminal that says how far a run is; nothing anywhere else.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Phase};
@@ -73,15 +73,17 @@ impl Progress {
     }
 
     /// Prints a text above the line.
-    pub(super) fn print(&mut self, out: &mut dyn Write, text: &str) {
+    pub(super) fn print(&mut self, out: &mut dyn Write, text: &str) -> io::Result<()> {
         self.clear();
-        write_line(out, text);
+        write_line(out, text)
     }
 
     fn draw(&mut self) {
         self.last = Some(Instant::now());
         self.stale = false;
         let text = if self.finished == self.expected { String::new() } else { self.text() };
+        // A line that wraps could not be erased.
+        let text: String = text.chars().take(width().saturating_sub(1)).collect();
         // To the first column, the text, and the rest of the line erased.
         let _ = write!(std::io::stderr(), "\r{text}\x1b[K");
         self.drawn = !text.is_empty();
@@ -107,6 +109,12 @@ impl Progress {
         }
         text
     }
+}
+
+/// How many columns the terminal has; all there can be where it does not say.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.ok().map_or(usize::MAX, |size| if size.ws_col == 0 { usize::MAX } else { size.ws_col.into() })
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ fn started(step: &Step, many: Many) -> String {
             let differs: Vec<String> = lacking.into_iter().chain(more).collect();
             format!("Cert at {path} {}, issuing new...", differs.join(" and "))
         }
-        Because::RenewBefore(_) => format!("{found}, less than asked for, issuing new..."),
+        Because::RenewBefore(_) | Because::RenewAlways => {
+            format!("{found}, less than asked for, issuing new...")
+        }
         because if step.not_after.is_some() => format!("{found}: {because}, issuing new..."),
         because => format!("Cert at {path}: {because}, issuing new..."),
     }

@@ -10,7 +10,6 @@ mod files;
 mod http;
 mod port;
 mod tls;
-mod turns;
 
 use std::collections::HashMap;
 use std::io;
@@ -25,11 +24,11 @@ pub use certificate::reverse_name;
 pub use error::ResponderError;
 
 use crate::hook::Answer;
+use crate::turns::{self, Turns};
 use certificate::ChallengeCertificate;
 use http::HttpListener;
 use port::Port;
 use tls::TlsListener;
-use turns::Turns;
 
 /// How challenges are answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,9 +17,10 @@ use crate::config::{Ca, Config, MacAlgorithm};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
-use crate::key::PrivateKey;
+use crate::key::{PrivateKey, shown_url};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::{Accounts, StoredAccount};
+use crate::turns::Turns;
 
 /// The CAs of a run. Each directory is fetched once, before anything runs in parallel, and never kept. What went wrong
 /// once is not tried again for every certificate.
@@ -29,6 +30,7 @@ pub struct Authorities<'a> {
     reporter: &'a Rc<Reporter>,
     known: RefCell<BTreeMap<String, Rc<Authority>>>,
     failed_requests: Rc<RefCell<Vec<FailedRequest>>>,
+    orders: Turns,
 }
 
 /// One CA.
@@ -62,7 +64,13 @@ impl<'a> Authorities<'a> {
     /// No CA reached yet.
     #[must_use]
     pub fn new(config: &'a Config, accounts: &'a dyn Accounts, reporter: &'a Rc<Reporter>) -> Self {
-        Self { config, accounts, reporter, known: RefCell::default(), failed_requests: Rc::default() }
+        let (known, failed_requests, orders) = Default::default();
+        Self { config, accounts, reporter, known, failed_requests, orders }
+    }
+
+    /// The orders that are open: certificates that would get the same one take turns.
+    pub(crate) fn orders(&self) -> &Turns {
+        &self.orders
     }
 
     /// The client of a CA, its directory fetched.
@@ -116,7 +124,7 @@ impl<'a> Authorities<'a> {
     async fn refuse_deactivated(&self, ca: &Ca) -> Result<(), AuthorityError> {
         let directory = ca.directory.as_str();
         if self.accounts.is_deactivated(directory).await? {
-            return Err(AuthorityError::Deactivated { ca: directory.to_owned() });
+            return Err(AuthorityError::Deactivated { ca: ca.shown() });
         }
         Ok(())
     }
@@ -128,7 +136,7 @@ impl<'a> Authorities<'a> {
         if let Some(stored) = &stored {
             // Either key, while one is being changed to the other.
             let keys = std::iter::once(&stored.key_pem).chain(&stored.next_key_pem);
-            named_key::require(&self.config.account, keys, directory, || self.accounts.place(directory))?;
+            named_key::require(&self.config.account, keys, &ca.shown(), || self.accounts.place(directory))?;
         }
         Ok(stored)
     }
@@ -136,7 +144,7 @@ impl<'a> Authorities<'a> {
     async fn stored_account(&self, ca: &Ca, client: &Client) -> Result<Account, AuthorityError> {
         self.refuse_deactivated(ca).await?;
         let stored = self.stored(ca).await?;
-        let unknown = || AuthorityError::NoAccount { ca: ca.directory.to_string() };
+        let unknown = || AuthorityError::NoAccount { ca: ca.shown() };
         let stored = stored.ok_or_else(unknown)?;
         if let Some(account) = self.signed_in(ca, client, &stored).await? {
             return Ok(account);
@@ -206,7 +214,7 @@ impl<'a> Authorities<'a> {
             if let Some(reporter) = &reporter {
                 reporter.event(&Event::Request {
                     method: exchange.method,
-                    url: exchange.url,
+                    url: &shown_url(exchange.url),
                     status: exchange.status,
                     elapsed: exchange.elapsed,
                 });
@@ -281,7 +289,7 @@ impl<'a> Authorities<'a> {
         let settings = &self.config.account;
         if !settings.accept_terms {
             let terms = client.directory().meta.terms_of_service.clone();
-            return Err(AuthorityError::TermsNotAccepted { ca: directory.to_owned(), terms });
+            return Err(AuthorityError::TermsNotAccepted { ca: ca.shown(), terms });
         }
         let made = if let Some(path) = &settings.key_file {
             named_key::read(path)?
@@ -293,7 +301,7 @@ impl<'a> Authorities<'a> {
         };
         // Of two first runs at once one wins, and both go on with its key.
         let key_pem = self.accounts.adopt_key(directory, &made.to_file_pem()).await?;
-        named_key::require(settings, [&key_pem], directory, || self.accounts.place(directory))?;
+        named_key::require(settings, [&key_pem], &ca.shown(), || self.accounts.place(directory))?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
@@ -306,7 +314,7 @@ impl<'a> Authorities<'a> {
         let settings = &self.config.account;
         let directory = ca.directory.as_str();
         if client.directory().meta.external_account_required && settings.external_account.is_none() {
-            return Err(AuthorityError::ExternalAccountRequired { ca: directory.to_owned() });
+            return Err(AuthorityError::ExternalAccountRequired { ca: ca.shown() });
         }
         let external_account = match &settings.external_account {
             None => None,
@@ -329,7 +337,7 @@ impl<'a> Authorities<'a> {
         self.save(directory, &registration).await?;
         if registration.created {
             let url = registration.account.url().as_str();
-            self.reporter.event(&Event::AccountCreated { ca: directory, url });
+            self.reporter.event(&Event::AccountCreated { ca: &ca.shown(), url });
         }
         Ok(registration)
     }

@@ -1,7 +1,6 @@
 //! One certificate's part of a run: plan, lease, plan again, issue, deliver, report.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -88,30 +87,22 @@ impl<'r> Certificate<'r> {
 
     /// Does all that is to do.
     pub(super) async fn work(&self, loaded: Result<Loaded, StoreError>, approach: Approach) -> Ended {
+        // Whatever fails before there is a plan: how long the certificate has left decides how bad that is.
+        let stored = loaded.as_ref().ok().and_then(|loaded| loaded.stored.as_ref());
+        let not_after = stored.map(|stored| stored.leaf.not_after);
         match working_for(&self.entry.name, Box::pin(self.try_work(loaded, approach))).await {
             Ok(ended) => ended,
-            Err(error) => Ended::Report(self.failed(&error, None, None)),
+            Err(error) => Ended::Report(RunReport { not_after, ..self.failed(&error, None, None) }),
         }
     }
 
-    /// [`Certificate::work`] as soon as no other run has it in work.
-    pub(super) async fn work_when_free(&self, patience: Duration) -> RunReport {
-        let runner = self.runner;
-        let taken = runner.store.lease_wait(&self.entry.name, patience);
-        let approach = runner.hooks.approach();
+    /// [`Certificate::work`] on one that was in work elsewhere and is free now.
+    pub(super) async fn work_under(&self, lease: Lease, approach: Approach) -> RunReport {
         let worked = async {
-            // Only the wait is cut short by a signal: what is begun under the lease is ended in good order.
-            let lease = match runner.stop.unless_stopped(taken).await {
-                None => return Ok(self.skipped()),
-                Some(taken) => match taken.map_err(store_error)? {
-                    LeaseOutcome::Taken(lease) => Lease::new(lease),
-                    LeaseOutcome::HeldBy(holder) => return Err(Error::failed(Busy { holder })),
-                },
-            };
             let wanted = self.wanted().await?;
             Ok(self.under_lease(&wanted, lease, approach).await)
         };
-        match working_for(&self.entry.name, worked).await {
+        match working_for(&self.entry.name, Box::pin(worked)).await {
             Ok(report) => report,
             Err(error) => self.failed(&error, None, None),
         }
@@ -255,7 +246,8 @@ impl<'r> Certificate<'r> {
         approach: Approach,
     ) -> Result<Outcome, Failure> {
         let runner = self.runner;
-        let account = runner.authorities.account(&self.settings.ca).await.map_err(Failure::Authority)?;
+        let signed_in = runner.stop.unless_stopped(runner.authorities.account(&self.settings.ca)).await;
+        let account = signed_in.ok_or(Failure::Issue(IssueError::Stopped))?.map_err(Failure::Authority)?;
         self.admitted(&wanted.names, Some(account.url().as_str())).map_err(Failure::Refused)?;
         let renewed = lease.loaded().stored.is_some();
         let has_renewal_info = account.client().directory().renewal_info.is_some();
@@ -267,6 +259,7 @@ impl<'r> Certificate<'r> {
             replaces: step.replaces.as_deref().filter(|_| has_renewal_info),
             settings: &self.settings,
             account: &account,
+            orders: runner.authorities.orders(),
             hooks: &runner.hooks,
             responder: &self.responder,
             propagation: &runner.propagation,
@@ -344,10 +337,3 @@ impl<'r> Certificate<'r> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct RefusedSettings(String);
-
-/// A certificate that another run did not give back in time.
-#[derive(Debug, thiserror::Error)]
-#[error("the certificate is in work elsewhere: {holder}")]
-struct Busy {
-    holder: String,
-}

@@ -8,6 +8,7 @@ pub mod authority;
 
 mod certificate;
 mod delivery;
+mod elsewhere;
 mod failure;
 mod leftovers;
 mod named_key;
@@ -49,9 +50,6 @@ use crate::propagation::Propagation;
 use crate::report::{Event, Reporter, RunReport, Summary};
 use crate::store::{LoadResult, Store, StoreError};
 use crate::tenant::{Refusal, Tenancy};
-
-/// A certificate in work elsewhere is waited for no longer than this at the end of a run.
-const LEASE_WAIT: Duration = Duration::from_mins(10);
 
 /// How many certificates are read before those that need nothing are forgotten again.
 const LOOKED_AT_ONCE: usize = 512;
@@ -164,6 +162,11 @@ impl Runner<'_> {
     ) -> Result<Vec<Queued<'e>>, Error> {
         let mut queue = Vec::new();
         let mut index = 0;
+        if entries.len() > LOOKED_AT_ONCE {
+            let names: Vec<CertName> = entries.iter().map(|entry| entry.name.clone()).collect();
+            let foreseen = self.stop.unless_stopped(self.store.foresee(&names)).await;
+            foreseen.unwrap_or(Ok(())).map_err(store_error)?;
+        }
         for part in entries.chunks(LOOKED_AT_ONCE) {
             let names: Vec<CertName> = part.iter().map(|entry| entry.name.clone()).collect();
             let Some(loaded) = self.stop.unless_stopped(self.store.load_all(&names)).await else {
@@ -182,6 +185,7 @@ impl Runner<'_> {
                 index += 1;
             }
         }
+        self.store.foresee(&[]).await.map_err(store_error)?;
         Ok(queue)
     }
 
@@ -212,13 +216,18 @@ impl Runner<'_> {
         self.config.hook_sequence == HookSequence::Overlapping || self.hooks.all_announced()
     }
 
+    /// How many certificates are in work at once.
+    fn jobs(&self) -> usize {
+        if self.overlaps() { self.config.jobs.max(1) } else { 1 }
+    }
+
     /// Works on the queue, `jobs` certificates at a time; gives those that are in work elsewhere, and what broke it off.
     async fn work<'e>(
         &'e self,
         queue: Vec<Queued<'e>>,
         reports: &mut BTreeMap<usize, RunReport>,
     ) -> (Vec<(usize, Certificate<'e>)>, Option<String>) {
-        let jobs = if self.overlaps() { self.config.jobs.max(1) } else { 1 };
+        let jobs = self.jobs();
         let mut broken_off = None;
         let mut elsewhere = Vec::new();
         let mut waiting = queue.into_iter();
@@ -251,21 +260,6 @@ impl Runner<'_> {
             }
         }
         (elsewhere, broken_off)
-    }
-
-    /// Waits for certificates that another run had in work, and plans them again.
-    async fn wait_for(
-        &self,
-        elsewhere: Vec<(usize, Certificate<'_>)>,
-        reports: &mut BTreeMap<usize, RunReport>,
-    ) {
-        let deadline = tokio::time::Instant::now() + LEASE_WAIT;
-        for (index, certificate) in elsewhere {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let report = Box::pin(certificate.work_when_free(left)).await;
-            self.reporter.event(&Event::Finished(&report.name));
-            reports.insert(index, report);
-        }
     }
 
     /// What holds for all certificates of this run.

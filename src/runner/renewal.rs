@@ -17,6 +17,9 @@ const FIRST_RETRY: Duration = Duration::from_mins(1);
 /// The longest wait after a failure, and the wait where the CA has no renewal information at all (RFC 9773 §4.3.3).
 const LONG_WAIT: Duration = Duration::from_hours(6);
 
+/// An answer is good for a day at most; clocks of machines that share a store may be an hour apart.
+const LONGEST_GOOD: Duration = Duration::from_hours(25);
+
 impl Certificate<'_> {
     pub(super) fn wants_renewal_info(&self, loaded: &Loaded) -> bool {
         let by_window = self.settings.renewal_rule().is_none() && !self.runner.deliver_only;
@@ -52,7 +55,9 @@ fn is_stale(loaded: &Loaded, now: OffsetDateTime) -> bool {
         return false;
     };
     let known = loaded.record.renewal.as_ref().filter(|renewal| renewal.certificate == id);
-    known.is_none_or(|renewal| renewal.next_check <= now.unix_timestamp())
+    // What is to be asked later than any wait allows was noted by a clock that was ahead.
+    let (now, latest) = (now.unix_timestamp(), (now + LONGEST_GOOD).unix_timestamp());
+    known.is_none_or(|renewal| renewal.next_check <= now || renewal.next_check > latest)
 }
 
 /// Asks for the window; what is known stays known when there is no answer.
@@ -131,6 +136,23 @@ mod tests {
         assert_eq!(first.next_check, 600);
         let again = learned("id".to_owned(), &info, Some(&first), now);
         assert_eq!(again.chosen, first.chosen);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_is_asked_again() {
+        let leaf =
+            crate::chain::Leaf::parse_first(include_bytes!("../../tests/fixtures/chain/fullchain.pem"));
+        let leaf = leaf.unwrap();
+        let (id, now) = (leaf.renewal_id.clone().unwrap(), leaf.not_before);
+        let stored = Some(crate::store::Stored { leaf, timestamp: None });
+        let mut loaded = Loaded { stored, ..Loaded::default() };
+        let mut is_stale_at = |seconds: i64| {
+            let next_check = now.unix_timestamp() + seconds;
+            loaded.record.renewal = Some(Renewal { next_check, ..not_learned(id.clone(), None, now) });
+            is_stale(&loaded, now)
+        };
+        assert!(is_stale_at(0) && !is_stale_at(60) && !is_stale_at(86_400));
+        assert!(is_stale_at(400 * 86_400));
     }
 
     #[test]

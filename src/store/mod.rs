@@ -42,6 +42,12 @@ pub trait Store {
     /// The same for many, in the order of `names`. The outer error is for a store that cannot be read at all.
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>>;
 
+    /// These will be loaded, part by part: what can be learned of all of them at once is learned now. Nothing is kept of
+    /// what was said before.
+    fn foresee<'a>(&'a self, _names: &'a [CertName]) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Every certificate that has a record, declared or not, but those that the caller knows of.
     fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>>;
 
@@ -215,7 +221,7 @@ pub enum Damage {
     /// `fullchain.pem` is missing, or a link to nothing.
     #[error("the full chain is missing")]
     FullchainMissing,
-    /// `privkey.pem` is missing, or a link to nothing. No damage where a hook makes the CSR and keeps the key.
+    /// `privkey.pem` is missing, empty, or a link to nothing. No damage where a hook makes the CSR and keeps the key.
     #[error("the private key is missing")]
     KeyMissing,
     /// The files come from different issues: a switch that nobody completed.

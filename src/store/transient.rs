@@ -45,6 +45,10 @@ impl Store for Rehearsal<'_> {
         })
     }
 
+    fn foresee<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<(), StoreError>> {
+        self.real.foresee(names)
+    }
+
     fn recorded<'a>(&'a self, known: &'a [CertName]) -> Pending<'a, Result<Vec<CertName>, StoreError>> {
         self.real.recorded(known)
     }

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::connection::{Connection, Request, Verb};
 use super::login::{self, Session};
 use super::{Error, Kv, Options, claims};
+use crate::key::shown_url;
 
 /// A Vault, and who we are there. Cheap to clone; clones share token and connections.
 #[derive(Clone)]
@@ -64,11 +65,12 @@ impl Client {
     /// [`Error::Setting`] and [`Error::NoClient`].
     pub fn new(options: Options) -> Result<Self, Error> {
         let connection = Rc::new(Connection::new(&options)?);
-        let (session, address) = (Session::new(options.auth), options.address.to_string());
+        let address = shown_url(options.address.as_str()).into_owned();
+        let session = Session::new(options.auth);
         Ok(Self(Rc::new(Inner { connection, session, address, mounts: RefCell::default() })))
     }
 
-    /// The address it was made for.
+    /// The address it was made for, without a password that may be in it.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.0.address
@@ -196,7 +198,8 @@ impl Client {
 
     /// What Vault has found out about who we are, by name: what the login has noted down with the token, and, where the
     /// role passes on nothing of that name, the claims of the JWT that was logged in with. Nothing for a token that was
-    /// made with another token, whose maker may say of it what he likes.
+    /// made with another token, and nothing but `role_name` for one of an AppRole: whoever may make such a token, or a
+    /// secret id of the role, may say of it what he likes.
     ///
     /// # Errors
     /// What can go wrong with any request, and with logging in.
@@ -205,9 +208,15 @@ impl Client {
         if facts.path.starts_with("auth/token/") {
             return Ok(BTreeMap::new());
         }
+        let mut metadata = facts.metadata;
+        let jwt = self.0.session.jwt()?;
+        // A given token does not say which method it came of, and its mount may have any name.
+        if jwt.is_none() && metadata.contains_key(OF_APPROLES) {
+            metadata.retain(|name, _| name == OF_APPROLES);
+        }
         // Vault has verified it by now: the token came of it.
-        let mut claims = self.0.session.jwt()?.map(|jwt| claims::of(&jwt)).unwrap_or_default();
-        claims.extend(facts.metadata.into_iter().map(|(name, value)| (name, vec![value])));
+        let mut claims = jwt.map(|jwt| claims::of(&jwt)).unwrap_or_default();
+        claims.extend(metadata.into_iter().map(|(name, value)| (name, vec![value])));
         Ok(claims)
     }
 
@@ -249,6 +258,10 @@ impl Client {
         }
     }
 }
+
+/// What Vault adds to the metadata of a secret id whenever an AppRole logs in, with or without one, over whatever is there
+/// under this name. <https://developer.hashicorp.com/vault/docs/auth/approle>
+const OF_APPROLES: &str = "role_name";
 
 /// So long Vault may take to take tokens back.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::answer::Answer;
 use super::{Error, Options, tls};
 use crate::acme::{Course, RetryRules, Setback, is_untrusted};
-use crate::key::Secret;
+use crate::key::{Secret, shown_url};
 
 /// All that the requests to one Vault share.
 pub(super) struct Connection {
@@ -161,7 +161,7 @@ impl Connection {
                 } else {
                     Setback::Lost { timed_out }
                 };
-                Err((Error::unreachable(self.address.as_str(), !is_unsent, cause), setback))
+                Err((Error::unreachable(&shown_url(self.address.as_str()), !is_unsent, cause), setback))
             }
         }
     }

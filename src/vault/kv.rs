@@ -176,33 +176,58 @@ impl Kv {
         Ok(answer.json::<Document>(&url)?.data.keys)
     }
 
-    /// What is known about the secrets right in a folder, by their names, in one request that only OpenBao has.
-    /// `None`: it is not told.
+    /// What is known about the secrets right in a folder, by their names, page by page, by requests that only OpenBao has.
+    /// `None`: it is not told, or there are more than `most`.
     ///
     /// # Errors
     /// What can go wrong with any request but that Vault does not know it, or the policy denies it.
-    pub async fn list_with_metadata(&self, path: &str) -> Result<Option<BTreeMap<String, Metadata>>, Error> {
+    pub async fn list_with_metadata(
+        &self,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<BTreeMap<String, Metadata>>, Error> {
         #[derive(Deserialize)]
         struct Document {
             data: Infos,
         }
         #[derive(Deserialize)]
         struct Infos {
+            keys: Vec<String>,
             #[serde(default)]
             key_info: BTreeMap<String, Value>,
         }
+        /// Ten versions of each are a megabyte.
+        const PAGE: usize = 1000;
         let url = self.url("detailed-metadata", &folder(path)?);
-        let answer = match self.send(Request::new(Verb::List, &url)).await {
-            Err(Error::Denied { .. } | Error::NotVault { .. } | Error::Refused { .. }) => return Ok(None),
-            answer => answer?,
-        };
-        if answer.status == 404 {
-            return Ok(None);
+        let mut known = BTreeMap::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut request = Request::new(Verb::List, &url);
+            request.query = vec![("limit", PAGE.to_string())];
+            request.query.extend(after.clone().map(|last| ("after", last)));
+            let answer = match self.send(request).await {
+                Err(Error::Denied { .. } | Error::NotVault { .. } | Error::Refused { .. }) => {
+                    return Ok(None);
+                }
+                answer => answer?,
+            };
+            if answer.status == 404 {
+                // Nothing follows a page that was full; before the first one, nobody told anything.
+                return Ok((!known.is_empty()).then_some(known));
+            }
+            let Infos { mut keys, key_info } = answer.json::<Document>(&url)?.data;
+            // A folder has none.
+            let info = |(name, info)| Some((name, serde_json::from_value(info).ok()?));
+            known.extend(key_info.into_iter().filter_map(info));
+            if known.len() > most {
+                return Ok(None);
+            }
+            let last = keys.pop();
+            if keys.len() + 1 != PAGE || last == after {
+                return Ok(Some(known));
+            }
+            after = last;
         }
-        let infos = answer.json::<Document>(&url)?.data.key_info;
-        // A folder has none.
-        let known = |(name, info)| Some((name, serde_json::from_value(info).ok()?));
-        Ok(Some(infos.into_iter().filter_map(known).collect()))
     }
 
     /// Deletes the latest version, so that it can be undone. Succeeds when there is none.

@@ -1,5 +1,6 @@
 //! The way to Vault, and who we are there.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,10 +8,10 @@ use url::Url;
 
 use super::Error;
 use crate::acme::RetryRules;
-use crate::key::Secret;
+use crate::key::{Secret, shown_url};
 
 /// How a [`super::Client`] reaches Vault.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Scheme, host and port; perhaps a path that a gateway has Vault under.
     pub address: Url,
@@ -105,6 +106,20 @@ impl Options {
             in_flight: 16,
             retry: RetryRules { tries: 8, total: Duration::from_mins(2), ..RetryRules::default() },
         }
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Leaves out what may be a password: that in the address, and what TLS shows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("address", &shown_url(self.address.as_str()))
+            .field("namespace", &self.namespace)
+            .field("auth", &self.auth)
+            .field("request_timeout", &self.request_timeout)
+            .field("in_flight", &self.in_flight)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }
 

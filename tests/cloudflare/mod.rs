@@ -3,6 +3,7 @@
 mod issuing;
 mod limits;
 mod listing;
+mod pages;
 mod records;
 mod tokens;
 mod zones;

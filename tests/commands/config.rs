@@ -51,11 +51,23 @@ fn show_says_what_is_in_effect_and_where_it_comes_from() {
 
 #[test]
 fn show_keeps_secrets() {
-    let test = Test::new().config("hooks: [{command: /bin/true, env: {TOKEN: hunter2}}]\n");
-    for format in ["text", "json"] {
-        let shown = test.hydrant(&["config", "show", "--format", format]).code(0).stdout;
-        assert!(shown.contains("TOKEN") && !shown.contains("hunter2"), "{shown}");
+    let test = Test::new().config(
+        "hooks: [{command: /bin/true, env: {TOKEN: hunter2}}]\nca: https://ops:hunter2@ca.example/dir\n\
+         proxy: http://ops:hunter2@proxy.example\nvault: {address: 'https://ops:hunter2@vault.example:8200'}\n",
+    );
+    for arguments in [&["config", "show"][..], &["config", "show", "a.example"]] {
+        for format in ["text", "json"] {
+            let shown = test.hydrant(&[arguments, &["--format", format]].concat()).code(0).stdout;
+            assert!(shown.contains("[secret]@ca.example/dir") && !shown.contains("hunter2"), "{shown}");
+        }
     }
+    let shown = test.hydrant(&["config", "show"]).code(0);
+    shown
+        .stdout_contains("TOKEN")
+        .stdout_contains("http://[secret]@proxy.example")
+        .stdout_contains("https://[secret]@vault.example:8200");
+    let bad = Test::new().env("HYDRANT_CA", "ftp://ops:hunter2@ca.example").hydrant(&["config", "show"]);
+    bad.code(2).stderr_contains("`ftp://[secret]@ca.example/` is not an `https:` URL");
 }
 
 #[test]

@@ -78,6 +78,18 @@ fn code_4_a_certificate_expires_before_it_is_likely_to_be_mended() {
 }
 
 #[test]
+fn code_4_also_for_what_fails_before_the_ca_is_asked() {
+    let rig = Rig::with(&["--nonce-reject", "0", "--profile", "short=7200"]);
+    let test = place(&rig, "a.example\n").hook_script("names.sh", "[ \"$1\" != generate_csr ]");
+    test.hydrant(&["run"]).code(0);
+    let test = test.config(&format!("accept_terms: true\n{}  - ./names.sh\n", dns_01("")));
+    test.hydrant(&["run"])
+        .code(4)
+        .stderr_contains("hook `names.sh` ended with exit code 1 at `generate_csr`");
+    assert_eq!(rig.certificates_issued(), 1);
+}
+
+#[test]
 fn code_5_only_the_limits_of_the_ca_hold_something_back() {
     let rig = Rig::with_faults();
     let test = place(&rig, "a.example\n");

@@ -40,6 +40,13 @@ hooks:  # HOOK=./hook.sh, HOOK_CHAIN=yes
   name: ./hook.sh
   env:
     CONFIG: [DIR]/etc/config
+  pass_env:
+  - VAULT_TOKEN
+  - BAO_TOKEN
+  - VAULT_SECRET_ID
+  - VAULT_WRAPPED_SECRET_ID
+  - VAULT_ID_TOKEN
+  - EAB_HMAC_KEY
   timeout: 1d
   chain: yes
 key_type: rsa4096  # KEY_ALGO=rsa
@@ -49,8 +56,31 @@ validation_timeout: 1m  # VALIDATION_TIMEOUT=60
 
 # Certificates are worked on side by side, but calls of one hook never overlap. `jobs: 1` is one certificate
 #   after the other, as under dehydrated.
+# pass_env: dehydrated's hooks see the whole environment. These secrets hydrant gives only to hooks that name
+#   them: take out what a hook does not need.
 ",
         );
+}
+
+#[test]
+fn hooks_see_secrets_as_before_wherever_the_runs_are() {
+    let secrets = [
+        "VAULT_TOKEN",
+        "BAO_TOKEN",
+        "VAULT_SECRET_ID",
+        "VAULT_WRAPPED_SECRET_ID",
+        "VAULT_ID_TOKEN",
+        "EAB_HMAC_KEY",
+    ];
+    let seen = |name: &&str| format!("echo \"${{{name}-not set}}\" >>seen");
+    let test = installation("CA=https://127.0.0.1:1/directory\nHOOK=$BASEDIR/hook.sh")
+        .hook_script("hook.sh", &secrets.iter().map(seen).collect::<Vec<_>>().join("\n"));
+    test.hydrant(&[&IMPORT[..], &["--output", "hydrant.yml"]].concat()).code(0);
+    // The import knew of none of them.
+    let test = secrets.iter().fold(test, |test, name| test.env(name, format!("of {name}")));
+    test.hydrant(&["run"]).code(75);
+    let expected: Vec<_> = secrets.iter().map(|name| format!("of {name}\n")).collect();
+    assert!(test.read("seen").starts_with(&expected.concat()), "{}", test.read("seen"));
 }
 
 #[test]
@@ -100,12 +130,29 @@ fn never_overwrites_and_never_writes_a_secret() {
     );
     let text = test.read("hydrant.yml");
     assert!(text.contains("  kid: kid-1\n  hmac_key_env: EAB_HMAC_KEY\n"), "{text}");
+    // Nor does a hook get one that it did not see before.
+    assert!(text.contains("  - VAULT_ID_TOKEN\n  timeout: 1d\n"), "{text}");
     assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
     test.put("hydrant.yml", "mine\n");
     test.hydrant(&to_file).code(2).stdout("").stderr(
         "error: `[DIR]/hydrant.yml` is there already\nhint: move it away, or write another one with --output\n",
     );
     assert_eq!(test.read("hydrant.yml"), "mine\n");
+}
+
+#[test]
+fn a_password_in_the_url_of_the_ca_stays_where_it_is() {
+    let test = installation("CA=https://ops:hunter2@ca.internal/directory\nHOOK=/h.sh");
+    test.hydrant(&IMPORT)
+        .code(1)
+        .stdout("")
+        .stderr_contains("error: CA: the password in it is not written; set HYDRANT_CA\n");
+    let written = test.hydrant(&[&IMPORT[..], &["--force"]].concat()).code(0);
+    let printed = format!("{}{}", written.stdout, written.stderr);
+    assert!(!printed.contains("hunter2"), "{printed}");
+    written.stdout_contains(
+        "ca: https://[secret]@ca.internal/directory  # CA=https://[secret]@ca.internal/directory\n",
+    );
 }
 
 #[test]

@@ -105,3 +105,12 @@ fn lists_its_rules_without_a_configuration() {
     let rules = document["rules"].as_array().unwrap();
     assert!(rules.iter().all(|rule| rule["id"].is_string() && rule["summary"].is_string()));
 }
+
+#[test]
+fn an_empty_list_is_rather_an_accident() {
+    let test = Test::new().domains("# nothing\n");
+    let said = "error: the domains list has no valid line\n";
+    for command in ["lint", "plan", "run"] {
+        test.hydrant(&[command]).code(2).stdout("").stderr(said);
+    }
+}

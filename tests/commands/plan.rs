@@ -58,6 +58,34 @@ fn a_document_names_what_is_to_be_ordered() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_read_hides_no_other() {
+    let rig = Rig::start();
+    let test = place(&rig, "a.example\nb.example\nc.example\n");
+    test.hydrant(&["run", "--only", "a.example", "b.example"]).code(0);
+    std::fs::write(test.path(".hydrant/certificates/b.example.json"), "").unwrap();
+    let why = "cannot read `[DIR]/.hydrant/certificates/b.example.json`: the record is malformed: EOF while parsing a \
+               value at line 1 column 0";
+    test.hydrant(&["plan"]).code(1).stderr("").stdout(&format!(
+        "unreadable  b.example  {why}\n\
+         issue       c.example  nothing is stored\n\
+         3 certificates: 1 to issue, 1 to keep, 1 unreadable\n"
+    ));
+    test.hydrant(&["status"]).code(1).stderr("").stdout(&format!(
+        "certificate  expires               days left  state\n\
+         a.example    [WHEN]  89         keep: a renewal is due [WHEN]\n\
+         b.example    -                     -          unreadable: {why}\n\
+         c.example    -                     -          issue: nothing is stored\n"
+    ));
+    for command in ["plan", "status"] {
+        let document = test.hydrant(&[command, "--format", "json"]).code(1).json();
+        let found: Vec<_> = [0, 1, 2].map(|index| document["certificates"][index]["action"].clone()).into();
+        assert_eq!(found, ["keep", "unreadable", "issue"], "{command}");
+        let because = document["certificates"][1]["because"].as_str().unwrap();
+        assert!(because.contains("the record is malformed"), "{command}: {because}");
+    }
+}
+
+#[test]
 fn settings_that_wait_for_a_renewal_are_named_and_renew_nothing() {
     let rig = Rig::with(&["--nonce-reject", "0", "--profile", "long=7776000", "--profile", "short=518400"]);
     let list = "a.example\nb.example\nc.example\nd.example\ne.example\nf.example\n";

@@ -54,6 +54,29 @@ fn more_words_show_steps_and_requests_on_stderr() {
 }
 
 #[test]
+fn a_password_in_the_url_of_the_ca_is_seen_by_nobody() {
+    let rig = Rig::start();
+    let hook = r#"echo "$HYDRANT_CA" >>cas; exec "$RIG_HOOK" "$@""#;
+    let test = place(&rig, "a.example\n")
+        .own_hook(hook, "deploy_challenge, clean_challenge")
+        .env("HYDRANT_CA", rig.ca().replacen("://", "://ops:hunter2@", 1));
+    let shown = rig.ca().replacen("://", "://[secret]@", 1).replace(rig.address(), "[ADDRESS]");
+    let unregistered = test.hydrant(&["account", "show"]).code(2);
+    unregistered.stderr_contains(&format!("there is no account at {shown}\n"));
+    let ran = test.hydrant(&["run", "-vv"]).code(0);
+    let printed = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!printed.contains("hunter2"), "{printed}");
+    ran.stdout_contains(&format!("account registered at {shown}: https://"))
+        .stderr_contains(&format!("GET {shown}: 200 in "));
+    // Hooks get a URL that programs understand.
+    assert!(test.read("cas").lines().all(|ca| ca == rig.ca()), "{}", test.read("cas"));
+    let test = test.env("HYDRANT_CA", format!("https://ops:hunter2@{}:1/dir", rig.address()));
+    test.hydrant(&["run", "--force"]).code(75).stderr(
+        "error: no answer from https://[secret]@[ADDRESS]:1/dir: Connection refused (os error 111)\n",
+    );
+}
+
+#[test]
 fn a_document_has_all_of_it_for_machines() {
     let rig = Rig::start();
     let test = place(&rig, "a.example\nb..example\n");

@@ -68,5 +68,10 @@ fn a_request_that_is_none_is_refused_before_anything_is_done() {
         .code(2)
         .stdout("")
         .stderr(&format!("error: cannot use `{no_names}`: the CSR has no names\n"));
+    let short = "req -new -newkey rsa:1024 -nodes -keyout short.key -subj /CN=a.example -out short.pem";
+    test.program("openssl", &short.split(' ').collect::<Vec<_>>()).code(0);
+    test.hydrant(&["sign-csr", "short.pem"]).code(2).stdout("").stderr(
+        "error: cannot use `short.pem`: the CSR is for an RSA key of 1024 bits, and CAs certify none below 2048\n",
+    );
     assert_eq!(rig.requests_at_ca().len(), 0);
 }

@@ -77,3 +77,19 @@ fn needs_nothing_to_be_there() {
     );
     assert!(!test.path(".hydrant").exists() && !test.path("certs").exists(), "to look changes nothing");
 }
+
+#[test]
+fn a_document_that_cannot_be_written_is_no_success() {
+    let test = Test::new().domains("a.example\n");
+    let hydrant = env!("CARGO_BIN_EXE_hydrant");
+    for command in ["status", "status --format json", "plan", "config schema", "completions bash", "man"] {
+        let line = format!("{hydrant} {command} >/dev/full");
+        test.program("sh", &["-c", &line])
+            .code(1)
+            .stderr("error: the output cannot be written: No space left on device (os error 28)\n");
+    }
+    // Who has read enough may go.
+    test.program("bash", &["-c", &format!("set -o pipefail; {hydrant} config schema | head -n 1")])
+        .code(0)
+        .stderr("");
+}

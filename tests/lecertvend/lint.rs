@@ -116,3 +116,23 @@ fn what_a_vend_or_a_renewal_would_stumble_over_is_said_beforehand() {
     bound.hydrant(&["lint", "--prefix", zone]).code(2).stderr_contains("--online");
     assert_eq!((rig.orders_made(), vault.versions(&format!("{ZONE}/myapp"))), (0, 2));
 }
+
+#[test]
+fn a_secret_of_one_team_that_is_of_no_use_hides_nothing_of_the_others() {
+    let rig = rig(&[]);
+    let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
+    let vault = Vault::new(&rig);
+    let reads = "path \"secret/data/lecertvend/*\" { capabilities = [\"read\"] }\n\
+                 path \"secret/metadata/lecertvend/*\" { capabilities = [\"list\"] }\n";
+    let test = team(&rig, &cloudflare, "").env("VAULT_TOKEN", vault.token(reads, "10m"));
+    vault.write("secret/lecertvend/beta/lecertvend", &json!({ "cftoken": "x" }));
+    for name in ["a", "b"] {
+        let secret = format!("secret/lecertvend/beta/teamdomain.com/{name}");
+        put_aged(&rig, &test, &secret, &[&format!("{name}.teamdomain.com")], 10, 80);
+    }
+    let all = LINT.map(|word| if word == "lecertvend/team" { "lecertvend" } else { word });
+    let findings = found(&test.hydrant(&all).code(2));
+    let about = |text: &str| findings.iter().filter(|[_, _, message]| message.contains(text)).count();
+    assert_eq!(about("`secret/lecertvend/beta/lecertvend` has no cfToken"), 1, "{findings:?}");
+    assert_eq!(about("on `secret/data/lecertvend/team/teamdomain.com/myapp`"), 1, "{findings:?}");
+}

@@ -133,6 +133,57 @@ fn zones_with_a_secret_of_their_own_are_theirs() {
 }
 
 #[test]
+fn a_secret_of_one_team_or_zone_that_is_of_no_use_stops_nobody_else() {
+    let rig = rig(&[]);
+    let cloudflare = Cloudflare::with_zones(&rig, &ZONES);
+    let test = place(&rig, &cloudflare);
+    let vault = Vault::new(&rig);
+    let bad = json!({ "cftoken": cloudflare.token(Token::Hook), "contact": "ops@teamdomain.com" });
+    let at = |path: &str| format!("secret/lecertvend/{path}");
+    for (path, secret) in [
+        ("alpha", &team(&cloudflare)),
+        ("alpha/own.example", &bad),
+        ("beta", &bad),
+        ("gamma", &team(&cloudflare)),
+    ] {
+        vault.write(&at(&format!("{path}/lecertvend")), secret);
+    }
+    let good = [("alpha/teamdomain.com", "a.teamdomain.com"), ("gamma/other.example", "g.other.example")];
+    let lost = [
+        ("alpha/own.example", "x.own.example"),
+        ("beta/teamdomain.com", "b.teamdomain.com"),
+        ("beta/teamdomain.com", "c.teamdomain.com"),
+        ("beta/other.example", "d.other.example"),
+        ("delta/teamdomain.com", "e.teamdomain.com"),
+        ("delta/teamdomain.com", "f.teamdomain.com"),
+    ];
+    for (zone, name) in good.iter().chain(&lost) {
+        put_aged(&rig, &test, &at(&format!("{zone}/{name}")), &[name], 80, 10);
+    }
+    let renew = RENEW.replace("/team", "");
+    let output = test.lecertvend(&renew).code(1);
+    let no_token = "has no cfToken, an API token of Cloudflare, and names no dnsHook\n";
+    let nothing = "error: there is no secret `secret/lecertvend/delta/teamdomain.com/lecertvend` and no \
+                   `secret/lecertvend/delta/lecertvend` and no `secret/lecertvend/lecertvend`\n";
+    // Once each, however many certificates are concerned.
+    let output = output.stderr(&format!(
+        "error: `secret/lecertvend/alpha/own.example/lecertvend` {no_token}\
+         error: `secret/lecertvend/beta/lecertvend` {no_token}\
+         {nothing}hint: it holds cfToken, contact and leKey; see -help\n"
+    ));
+    assert!(output.stdout.ends_with("renewals complete, but not all is well.\n"), "{}", output.stdout);
+    for (zone, name) in good {
+        assert_vended(&rig, &test, &at(&format!("{zone}/{name}")), &[name]);
+    }
+    for (zone, name) in lost {
+        assert_eq!(vault.versions(&at(&format!("{zone}/{name}"))), 1, "{name}");
+    }
+    let place = ["--mount", "secret", "--prefix", "lecertvend"];
+    let output = test.hydrant(&[&["renew", "--format", "json"], &place[..]].concat()).code(1);
+    assert_eq!(output.json()["problems"].as_array().unwrap().len(), 3, "{}", output.stdout);
+}
+
+#[test]
 fn a_prefix_with_nothing_in_it_is_said_to_be_empty() {
     let rig = rig(&[]);
     let cloudflare = Cloudflare::with_zones(&rig, &ZONES);

@@ -37,7 +37,7 @@ class State:
 
     def __init__(self, config):
         self.tokens, (self.limit, self.window) = config["tokens"], config["limit"]
-        self.zones, self.records, self.answers = {}, {}, []
+        self.zones, self.records, self.answers, self.others = {}, {}, [], []
         self.asked, self.blocked_until = [], 0.0
         self.lock = threading.Lock()
 
@@ -45,6 +45,15 @@ class State:
         zone_id = hashlib.md5(f"zone {name} {status}".encode()).hexdigest()
         self.zones[zone_id] = {"name": name, "status": status}
         return zone_id
+
+    def let_others(self, call):
+        """Does what others do just before this request is carried out: delete all records with some names."""
+        for other in self.others:
+            if other["call"] == call:
+                other["nth"] -= 1
+                if other["nth"] == 0:
+                    self.records = {record_id: record for record_id, record in self.records.items()
+                                    if record["name"] not in other["delete"]}
 
     def refusal_of_limit(self):
         """Seconds to wait, when the account has asked too much: then it has to keep still for a whole window."""
@@ -122,6 +131,8 @@ class Api(BaseHTTPRequestHandler):
             return [STATE.add_zone(*zone) for zone in document]
         if path == "/rig/answers":
             STATE.answers += document
+        if path == "/rig/others":
+            STATE.others = document
         if path == "/rig/records":
             return sorted(f"{record['name']} {record['ttl']} {record['type']} {record['content']}"
                           for record in STATE.records.values())
@@ -130,6 +141,7 @@ class Api(BaseHTTPRequestHandler):
     def answer(self, token, name, violation, path, query, body):
         if violation:
             return refusal(418, 0, f"rig: {violation}")
+        STATE.let_others(name)
         for prepared in STATE.answers:
             if prepared["call"] in (name, "any") and prepared.get("times", 1) > 0:
                 prepared["times"] = prepared.get("times", 1) - 1
@@ -235,11 +247,12 @@ def zone_document(zone_id, zone):
 def records_seen(zone, query):
     name = query.get("name") or query.get("name.exact")
     content = query.get("content") or query.get("content.exact")
-    return [public(record) for record in STATE.records.values()
+    seen = [public(record) for record in STATE.records.values()
             if record["zone_id"] == zone
             and query.get("type", record["type"]) == record["type"]
             and (name is None or record["name"] == name.rstrip(".").lower())
             and (content is None or plain(record["content"]) == plain(content))]
+    return sorted(seen, key=lambda record: record["name"]) if query.get("order") == "name" else seen
 
 
 def batch(zone, document):

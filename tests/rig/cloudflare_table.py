@@ -81,7 +81,8 @@ NAME = r"[a-z0-9_-]+(\.[a-z0-9_-]+)+"
 # Name: method, path, query, body.
 TABLE = {
     "zones": ("GET", "/client/v4/zones", {"page": r"[1-9]\d*", "per_page": "50", "name": NAME}, no_body),
-    "records": ("GET", RECORDS, {"type": "TXT", "page": r"[1-9]\d*", "per_page": "1000", "name": NAME}, no_body),
+    "records": ("GET", RECORDS, {"type": "TXT", "order": "name", "page": r"[1-9]\d*", "per_page": "1000", "name": NAME},
+                no_body),
     "create": ("POST", RECORDS, {}, record_faults),
     "delete": ("DELETE", f"{RECORDS}/{ID}", {}, no_body),
     "batch": ("POST", f"{RECORDS}/batch", {}, batch_faults),

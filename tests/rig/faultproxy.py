@@ -1,6 +1,6 @@
 """An HTTPS proxy before the CA, or Vault, that makes things go wrong, and remembers what was asked.
 
-    faultproxy.py DIR ADDRESS UPSTREAM_PORT PORT CONTROL_PORT [--boulder-replaces]
+    faultproxy.py DIR ADDRESS UPSTREAM_PORT PORT CONTROL_PORT [--boulder-replaces] [--boulder-orders]
 
 Pebble makes its URLs from the Host header, which is passed on, so that all its URLs lead here. The rules of
 faults.py are set, and the requests read, on a control port (RIG_FAULTS, RIG_VAULT_FAULTS):
@@ -24,6 +24,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import faults
+import openorders
 import peer
 import processes
 import replacements
@@ -33,10 +34,10 @@ PORT, CONTROL = 14001, 14002
 FOR_EVER = 3600
 
 
-def start(directory, address, upstream, boulder_replaces=False, name="faultproxy", port=PORT, control=CONTROL):
+def start(directory, address, upstream, ways=(), name="faultproxy", port=PORT, control=CONTROL):
     """Starts a proxy of a rig as a process of its own."""
     argv = [sys.executable, __file__, directory, address, str(upstream), str(port), str(control)]
-    return processes.start(directory, name, argv + ["--boulder-replaces"] * boulder_replaces)
+    return processes.start(directory, name, argv + list(ways))
 
 
 class Journal:
@@ -65,14 +66,15 @@ class Proxy(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, directory, address, upstream, port, boulder_replaces):
+    def __init__(self, directory, address, upstream, port, ways):
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(directory / "leaf.pem", directory / "leaf.key")
         self.tls.set_alpn_protocols(["http/1.1"])
         self.upstream_tls = ssl.create_default_context(cafile=directory / "minica.pem")
         self.upstream = (address, upstream)
         self.rules, self.journal = faults.Rules(), Journal()
-        self.replacements = replacements.Replacements() if boulder_replaces else None
+        self.replacements = replacements.Replacements() if "--boulder-replaces" in ways else None
+        self.orders = openorders.OpenOrders() if "--boulder-orders" in ways else None
         super().__init__((address, port), Exchange)
 
     def finish_request(self, request, client_address):
@@ -127,15 +129,21 @@ class Exchange(BaseHTTPRequestHandler):
         if action == "reset-before":
             return self.reset()
 
-        answer, content = self.forward(self.command, self.path, dict(self.headers), body)
+        if self.server.orders and entry["kind"] == "newOrder":
+            status, headers, content = self.order(entry, body)
+        else:
+            answer, content = self.forward(self.command, self.path, dict(self.headers), body)
+            status, headers = answer.status, without_framing(answer)
+        if self.server.orders:
+            self.server.orders.saw(entry["kind"], status, content)
         if boulder:
-            order = answer.getheader("Location") or f"https://{self.headers['Host']}{self.path}"
-            boulder.saw(entry["kind"], answer.status, order, body, content)
+            order = dict(headers).get("Location") or f"https://{self.headers['Host']}{self.path}"
+            boulder.saw(entry["kind"], status, order, body, content)
         if action == "kill-after":
             return self.kill_client()
         if action == "reset-after":
             return self.reset()
-        self.reply(entry, answer.status, without_framing(answer), content, half=action == "truncate")
+        self.reply(entry, status, headers, content, half=action == "truncate")
 
     do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = proxy
 
@@ -145,6 +153,21 @@ class Exchange(BaseHTTPRequestHandler):
         self.upstream.request(method, path, body=body or None, headers=headers)
         answer = self.upstream.getresponse()
         return answer, answer.read()
+
+    def order(self, entry, body):
+        """The order that is open for the same, else a new one: status, headers, body."""
+        orders, key = self.server.orders, openorders.key_of(body)
+        with orders.lock:
+            if found := orders.find(key):
+                entry["fault"] = "reused"
+                headers, content = found
+                fresh = [(name, value) for name, value in headers if name.lower() != "replay-nonce"]
+                return 201, fresh + [("Replay-Nonce", self.nonce())], content
+            answer, content = self.forward(self.command, self.path, dict(self.headers), body)
+            headers = without_framing(answer)
+            if answer.status == 201:
+                orders.made(key, headers, content)
+            return answer.status, headers, content
 
     def nonce(self):
         """A fresh nonce of the CA's: also its errors carry one."""
@@ -217,7 +240,7 @@ class Control(BaseHTTPRequestHandler):
 def main():
     directory, address = pathlib.Path(sys.argv[1]), sys.argv[2]
     upstream, port, control_port = map(int, sys.argv[3:6])
-    proxy = Proxy(directory, address, upstream, port, "--boulder-replaces" in sys.argv[6:])
+    proxy = Proxy(directory, address, upstream, port, sys.argv[6:])
     control = ThreadingHTTPServer((address, control_port), Control)
     control.proxy = proxy
     threading.Thread(target=control.serve_forever, daemon=True).start()

@@ -8,24 +8,11 @@ use std::thread;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde_json::{Value, json};
 
-use super::{hook, rig};
+use super::{hook, rig, role};
 use crate::support::{Route53, Test};
 
 const DEPLOY: [&str; 4] = ["deploy_challenge", "a.example.com", "t", "v"];
 const DEPLOYED: [&str; 1] = ["_acme-challenge.a.example.com. 60 TXT \"v\""];
-
-/// Makes a role that may write, trusted as `trust` says; gives its ARN.
-#[track_caller]
-fn role(setup: &Route53, trust: Value) -> String {
-    let document =
-        |statement: Value| json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
-    let policy = json!({ "Effect": "Allow", "Action": "route53:*", "Resource": "*" });
-    let answers = setup.aws(&json!([
-        ["iam", "create_role", { "RoleName": "acme", "AssumeRolePolicyDocument": document(trust) }],
-        ["iam", "put_role_policy", { "RoleName": "acme", "PolicyName": "p", "PolicyDocument": document(policy) }],
-    ]));
-    answers[0]["Role"]["Arn"].as_str().unwrap().to_owned()
-}
 
 /// A place without the two variables.
 fn place(route53: &Route53) -> Test {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{hook, rig};
+use super::{hook, rig, role};
 use crate::support::{Route53, Test};
 
 #[test]
@@ -117,18 +117,11 @@ fn a_zone_of_another_account_is_written_in_its_role() {
     let rig = rig(&[]);
     let setup = Route53::new(&rig);
     let id = &setup.zones(&["example.com"])[0];
-    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+    let trusted = json!({
         "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole",
         "Condition": { "StringEquals": { "sts:ExternalId": "secret-handshake" } },
-    }] });
-    let policy = json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "route53:*", "Resource": "*",
-    }] });
-    let answers = setup.aws(&json!([
-        ["iam", "create_role", { "RoleName": "acme", "AssumeRolePolicyDocument": trust.to_string() }],
-        ["iam", "put_role_policy", { "RoleName": "acme", "PolicyName": "p", "PolicyDocument": policy.to_string() }],
-    ]));
-    let role = answers[0]["Role"]["Arn"].as_str().unwrap();
+    });
+    let role = role(&setup, trusted);
     let only_roles = json!([{ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*" }]);
     let route53 = Route53::allowed(&rig, "roles", &only_roles);
     let test = Test::new().route53(&route53).env("HYDRANT_ROUTE53_ZONES", format!("example.com@{role}"));
@@ -137,4 +130,52 @@ fn a_zone_of_another_account_is_written_in_its_role() {
     let test = test.env("AWS_EXTERNAL_ID", "secret-handshake");
     hook(&test, &deploy).code(0).stderr("");
     assert_eq!(setup.records(id), ["_acme-challenge.a.example.com. 60 TXT \"v\""]);
+}
+
+#[test]
+fn a_role_that_cannot_be_taken_fails_the_records_that_may_be_in_its_zone_alone() {
+    let rig = rig(&[]);
+    let setup = Route53::new(&rig);
+    let ids = setup.zones(&["good.example", "named.lost.example", "listed.test", "role.example"]);
+    let trusted = json!({
+        "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "sts:ExternalId": "secret-handshake" } },
+    });
+    let role = role(&setup, trusted);
+    let nobody = role.replace("/acme", "/nobody");
+    let zones = format!(
+        "good.example={} lost.example@{nobody} named.lost.example={} role.example@{role}",
+        ids[0], ids[1]
+    );
+    let both = json!([{ "Effect": "Allow", "Action": ["route53:*", "sts:AssumeRole"], "Resource": "*" }]);
+    let route53 = Route53::allowed(&rig, "both", &both);
+    let test = Test::new().route53(&route53).env("HYDRANT_ROUTE53_ZONES", zones);
+    let test = test.env("AWS_EXTERNAL_ID", "secret-handshake");
+    let good = ["a.good.example", "t", "v", "b.named.lost.example", "t", "v"];
+    // Of no role is asked more than records need.
+    for operation in ["deploy_challenge", "clean_challenge"] {
+        hook(&test, &[&[operation], &good[..]].concat()).code(0).stderr("");
+    }
+    assert!(!setup.requests().contains(&"zones".to_owned()), "{:?}", setup.requests());
+    let all = ["c.lost.example", "t", "v", "d.listed.test", "t", "v", "e.role.example", "t", "v"];
+    let all = [&good[..], &all].concat();
+    let denied = "route53: c.lost.example: no valid AWS credentials: ";
+    let output = hook(&test, &[&["deploy_challenge"], &all[..]].concat()).code(1).stderr_contains(denied);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    for (id, name) in
+        ids.iter().zip(["a.good.example", "b.named.lost.example", "d.listed.test", "e.role.example"])
+    {
+        assert_eq!(setup.records(id), [format!("_acme-challenge.{name}. 60 TXT \"v\"")]);
+    }
+    let names: Vec<_> = std::iter::once("list_challenges").chain(all.iter().copied().step_by(3)).collect();
+    let listed = hook(&test, &names).code(1).stdout;
+    assert_eq!(
+        (listed.lines().count(), listed.matches("no valid AWS credentials").count()),
+        (5, 1),
+        "{listed}"
+    );
+    // Whether there is something left is not known: that is no success.
+    let output = hook(&test, &[&["clean_challenge"], &all[..]].concat()).code(1).stderr_contains(denied);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(ids.iter().all(|id| setup.records(id).is_empty()));
 }

@@ -74,6 +74,12 @@ impl<'r> Cloudflare<'r> {
         self.order("answers", answers);
     }
 
+    /// Has others delete records with these names: `call`, `nth` (just before that one of such calls), `delete`.
+    #[track_caller]
+    pub(crate) fn let_others(&self, deletions: &Value) {
+        self.order("others", deletions);
+    }
+
     /// All records: `NAME TTL TYPE CONTENT`, sorted.
     #[track_caller]
     pub(crate) fn records(&self) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Where rules are read from, and that nobody can choose another place.
 
+use std::os::unix::fs::chown;
+
 use serde_json::json;
 
 use super::{RULES, anybody, config, rig};
@@ -55,6 +57,19 @@ fn a_file_that_the_job_could_change_is_an_error() {
     with_file(&test, "chmod 664 tenants.yml").code(2).stdout("").stderr(&file);
     with_file(&test, "chmod 646 tenants.yml").code(2).stderr(&file);
     with_file(&test, "chmod 777 .").code(2).stderr(&refused("/etc/hydrant"));
+}
+
+#[test]
+fn a_file_of_anybody_but_root_is_an_error_also_for_root() {
+    let test = with_rules(ANYBODY);
+    // Root gives a file away; for anybody else one of root itself has an owner whom the namespace does not know.
+    let theirs = test.path("tenants.yml");
+    let given_away = chown(&theirs, Some(65_533), None).is_ok();
+    let theirs = if given_away { theirs.display().to_string() } else { "/usr/bin/env".to_owned() };
+    with_file(&test, &format!("mount --bind {theirs} tenants.yml")).code(2).stdout("").stderr(
+        "error: `/etc/hydrant/tenants.yml` has the rules of tenants, and does not belong to root: it must be root's \
+         alone to write\n",
+    );
 }
 
 #[test]

@@ -96,6 +96,43 @@ fn whom_vault_does_not_know_gets_nothing() {
 }
 
 #[test]
+fn of_an_approle_its_own_name_counts_and_nothing_that_a_secret_id_says() {
+    let rig = rig();
+    let vault = Vault::new(&rig);
+    // It may make secret ids of its own role, as jobs do that hand one on.
+    let mut role = vault.approle(
+        "path \"kv-certificates/data/platform/tenants\" { capabilities = [\"read\"] }\n\
+         path \"auth/approle/role/pusher/secret-id\" { capabilities = [\"update\"] }\n",
+        &json!({}),
+    );
+    let metadata = json!({ "namespace_path": "team-b", "role_name": "loadbalancer" }).to_string();
+    let body = json!({ "metadata": metadata });
+    let made = vault.ask("POST", "auth/approle/role/pusher/secret-id", Some(&body));
+    made["data"]["secret_id"].as_str().unwrap().clone_into(&mut role.secret_id);
+    let login = json!({ "role_id": role.role_id, "secret_id": role.secret_id });
+    let token = vault.ask("POST", "auth/approle/login", Some(&login))["auth"].take();
+    assert_eq!(token["metadata"], json!({ "namespace_path": "team-b", "role_name": "pusher" }));
+    let test =
+        || anybody(&rig).config("challenge: dns-01\nhooks: /bin/true\n").domains("www.team-b.example\n");
+    let by_login = || test().env("VAULT_ROLE_ID", &role.role_id).env("VAULT_SECRET_ID", &role.secret_id);
+    // The token says nowhere that it is of an AppRole.
+    let by_token = || test().env("VAULT_TOKEN", token["client_token"].as_str().unwrap());
+    let refused = "no rule in kv-certificates/platform/tenants is meant for this certificate";
+    let rules = |claims: &str| {
+        let text = format!("tenants: [{{name: team-b, claims: {claims}, domains: team-b.example}}]");
+        vault.write(PLACE, &json!({ "tenants": text }));
+    };
+    for claims in ["{namespace_path: team-b}", "{role_name: loadbalancer}"] {
+        rules(claims);
+        by_login().hydrant(&["plan"]).code(1).stdout_contains(refused);
+        by_token().hydrant(&["plan"]).code(1).stdout_contains(refused);
+    }
+    rules("{role_name: pusher}");
+    by_login().hydrant(&["plan"]).code(0).stdout_contains("1 to issue");
+    by_token().hydrant(&["plan"]).code(0).stdout_contains("1 to issue");
+}
+
+#[test]
 fn every_way_to_order_is_bound_by_the_rules() {
     let rig = rig();
     export(&rig, Some("team-a"));

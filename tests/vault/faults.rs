@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hydrant::vault::{Client, Data, Error, Found, Kv};
 use serde_json::{Value, json};
 
-use super::{certificates, client, data, rig, rig_with_faults, root, run, said};
+use super::{certificates, client, data, options, rig, rig_with_faults, root, run, said};
 use crate::support::{Rig, Vault};
 
 /// One request of `method` for data meets the fault.
@@ -233,5 +233,30 @@ fn nobody_there_is_no_answer_and_no_secret() {
     assert_eq!(
         said::<()>(Err(error)),
         format!("no answer from Vault at {address}/: Connection refused (os error 111)")
+    );
+}
+
+#[test]
+fn a_password_in_the_address_is_sent_and_never_shown() {
+    let rig = rig();
+    let token = ("VAULT_TOKEN", rig.environment()["RIG_VAULT_TOKEN"].as_str());
+    let with_password = |address: &str| address.replacen("://", "://ops:hunter2@", 1);
+    // As a proxy before Vault asks for it.
+    let address = with_password(&rig.environment()["VAULT_ADDR"]);
+    let way = [("VAULT_ADDR", address.as_str()), token];
+    run(async { client(&rig, &way).kv("kv-certificates").await.unwrap() });
+    let shown = format!("{}/", address.replace("ops:hunter2", "[secret]").trim_end_matches('/'));
+    assert_eq!(client(&rig, &way).address(), shown);
+    let printed = format!("{:?} {:?}", client(&rig, &way), options(&rig, &way).unwrap());
+    assert!(printed.contains(&shown) && !printed.contains("hunter2"), "{printed}");
+
+    let address = with_password(&format!("https://{}:1", rig.address()));
+    let way = [("VAULT_ADDR", address.as_str()), token, ("VAULT_MAX_RETRIES", "0")];
+    assert_eq!(
+        said(run(async { client(&rig, &way).kv("kv").await })),
+        format!(
+            "no answer from Vault at https://[secret]@{}:1/: Connection refused (os error 111)",
+            rig.address()
+        )
     );
 }

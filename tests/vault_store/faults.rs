@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{STATE, assert_stored, place_with, rig_with_faults};
+use super::{STATE, assert_stored, place_with, rig, rig_with_faults};
 use crate::support::{Rig, Test, Vault};
 
 const NAMES: [&str; 4] = ["a.example", "b.example", "c.example", "d.example"];
@@ -128,4 +128,29 @@ fn vault_is_sealed_in_the_middle_of_a_run() {
     test.run().code(75).stderr_contains("`vault operator unseal` opens it");
     vault.unseal();
     comes_right(&rig, &test, &json!([]));
+}
+
+#[test]
+fn what_cannot_be_looked_through_at_the_end_costs_neither_the_report_nor_the_reload() {
+    let rig = rig();
+    let policy = r#"
+        path "kv-certificates/data/*" { capabilities = ["create", "read", "update"] }
+        path "hydrant/data/*"         { capabilities = ["create", "read", "update"] }
+        path "hydrant/metadata/*"     { capabilities = ["create", "read", "update"] }
+        path "hydrant/destroy/*"      { capabilities = ["update"] }"#;
+    let hook = r#"case $1 in
+        this_*) ;;
+        exit_hook) echo "$HYDRANT_CHANGED" >reloaded ;;
+        *) exec "$RIG_HOOK" "$@" ;;
+        esac"#;
+    let test =
+        place_with(&rig, hook, "deploy_challenge, clean_challenge, exit_hook", "a.example\nb.example\n");
+    let test = test.env("VAULT_TOKEN", Vault::new(&rig).token(policy, "10m"));
+    let denied = test.run().code(1);
+    denied.stdout_contains("2 certificates: 2 issued\n").stderr_contains("hydrant/metadata/hydrant-state");
+    let mut reloaded: Vec<String> = test.read("reloaded").split_whitespace().map(str::to_owned).collect();
+    reloaded.sort();
+    assert_eq!(reloaded, ["a.example", "b.example"]);
+    let document = test.hydrant(&["run", "--format", "json"]).code(1).json();
+    assert_eq!(document["certificates"].as_array().unwrap().len(), 2);
 }

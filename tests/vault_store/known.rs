@@ -81,3 +81,27 @@ fn certificates_that_are_still_what_was_written_are_not_read_and_all_others_are(
     test.run().code(0).stdout("16 certificates: 16 unchanged\n").stderr("");
     assert_eq!(counts(&rig, KINDS), [1, 1, 16]);
 }
+
+#[test]
+fn a_folder_is_listed_once_a_run_in_pages_and_not_at_all_where_most_of_it_is_of_others() {
+    let rig = rig_with_faults();
+    let vault = Vault::new(&rig);
+    for number in 1..=1001 {
+        vault.write(&format!("kv-certificates/team/certs/other-{number:04}"), &json!({ "x": "y" }));
+    }
+    let list = |names: usize| {
+        (1..=names).map(|number| format!("host-{number:04}.example\n")).collect::<Vec<_>>().concat()
+    };
+    let listings = |names: usize| {
+        let test = place(&rig, &list(names));
+        vault.forget_requests();
+        let unchanged = format!("{names} certificates: {names} unchanged\n");
+        test.hydrant(&["deliver"]).code(0).stdout(&unchanged).stderr("");
+        counts(&rig, KINDS)[0]
+    };
+    // More than are read at once, in two pages.
+    assert_eq!(listings(1030), 2);
+    // The second page shows that there is too much.
+    assert_eq!(listings(250), 2);
+    assert_eq!(listings(249), 1);
+}

@@ -60,36 +60,32 @@ pub(crate) async fn zones(
     Ok((read(&request, answer)?, pages))
 }
 
-/// The TXT records of a zone; of all of it, or those with a name.
+/// A page of the TXT records of a zone, from 1, and how many there are; of all of it, or of those with a name.
 pub(crate) async fn records(
     client: &Client,
     zone: &str,
+    page: u64,
     name: Option<&str>,
-) -> Result<Vec<RecordFound>, Fault> {
-    let mut found = Vec::new();
-    for page in 1.. {
-        let mut query = vec![
-            ("type", "TXT".to_owned()),
-            ("page", page.to_string()),
-            ("per_page", RECORDS_A_PAGE.to_string()),
-        ];
-        query.extend(name.map(|name| ("name", name.to_owned())));
-        let request = Request {
-            action: "listing records",
-            zone: Some(zone),
-            method: Method::GET,
-            path: format!("/zones/{zone}/dns_records"),
-            query,
-            body: None,
-        };
-        let answer = ask(client, &request).await?;
-        let pages = answer.pages;
-        found.extend(read::<Vec<_>>(&request, answer)?);
-        if page >= pages {
-            break;
-        }
-    }
-    Ok(found)
+) -> Result<(Vec<RecordFound>, u64), Fault> {
+    let mut query = vec![
+        ("type", "TXT".to_owned()),
+        // What stands where must not be different with each request.
+        ("order", "name".to_owned()),
+        ("page", page.to_string()),
+        ("per_page", RECORDS_A_PAGE.to_string()),
+    ];
+    query.extend(name.map(|name| ("name", name.to_owned())));
+    let request = Request {
+        action: "listing records",
+        zone: Some(zone),
+        method: Method::GET,
+        path: format!("/zones/{zone}/dns_records"),
+        query,
+        body: None,
+    };
+    let answer = ask(client, &request).await?;
+    let pages = answer.pages;
+    Ok((read(&request, answer)?, pages))
 }
 
 /// A TXT record as it is created.

@@ -4,7 +4,7 @@
 //! the id of the one record that has exactly this name and value. A batch is all or nothing; where one is refused, its
 //! records are tried in halves, and in the end one by one, so that a bad one fails alone.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::{StreamExt, stream};
 use hydrant_hook_dns::Wish;
@@ -13,6 +13,7 @@ use hydrant_hook_dns::name::normalized;
 use crate::api::{self, Batch, NotDone, RecordFound};
 use crate::client::Client;
 use crate::error::Fault;
+use crate::reading::{self, Reading};
 
 /// The zone to change.
 #[derive(Debug)]
@@ -32,6 +33,12 @@ pub struct Text {
     pub record: String,
     /// Unquoted.
     pub value: String,
+}
+
+impl Text {
+    fn of(record: &RecordFound) -> Self {
+        Self { record: normalized(&record.name), value: unquoted(&record.content) }
+    }
 }
 
 /// What became of each text.
@@ -75,8 +82,9 @@ async fn present(work: &Work<'_>, texts: &[Text]) -> Outcomes {
             }
             Err(NotDone::Conflict) if !is_read => {
                 let wanted: Vec<_> = group.iter().map(|&index| &texts[index]).collect();
-                match read(work, &wanted).await {
-                    Ok(found) => {
+                // What is missed here is heard of when it is created.
+                match read(work, &wanted, |_| true).await {
+                    Ok(Reading { found, .. }) => {
                         group.retain(|&index| ids(&found, &texts[index]).next().is_none());
                         groups.push_front((group, true));
                     }
@@ -100,11 +108,18 @@ async fn present(work: &Work<'_>, texts: &[Text]) -> Outcomes {
 }
 
 async fn absent(work: &Work<'_>, texts: &[Text]) -> Outcomes {
-    let mut outcomes: Outcomes = texts.iter().map(|_| Ok(())).collect();
-    let found = match read(work, &texts.iter().collect::<Vec<_>>()).await {
-        Ok(found) => found,
+    let are_all_there = |found: &BTreeMap<String, RecordFound>| {
+        let there: BTreeSet<Text> = found.values().map(Text::of).collect();
+        texts.iter().all(|text| there.contains(text))
+    };
+    let Reading { found, is_whole } = match read(work, &texts.iter().collect::<Vec<_>>(), are_all_there).await
+    {
+        Ok(reading) => reading,
         Err(fault) => return texts.iter().map(|_| Err(fault.clone())).collect(),
     };
+    let is_known = |text: &Text| is_whole || ids(&found, text).next().is_some();
+    let known = |text| if is_known(text) { Ok(()) } else { Err(reading::unsettled()) };
+    let mut outcomes: Outcomes = texts.iter().map(known).collect();
     let doomed: Vec<(usize, String)> = texts
         .iter()
         .enumerate()
@@ -160,25 +175,29 @@ fn blame(group: &[usize], fault: &Fault, outcomes: &mut Outcomes) {
     }
 }
 
-/// The TXT records that there are, ours and those of others, at least at the names of these texts.
-pub(crate) async fn read(work: &Work<'_>, texts: &[&Text]) -> Result<Vec<RecordFound>, Fault> {
+/// The TXT records that there are, ours and those of others, at least at the names of these texts, or as many as are
+/// enough.
+async fn read(
+    work: &Work<'_>,
+    texts: &[&Text],
+    is_enough: impl Fn(&BTreeMap<String, RecordFound>) -> bool,
+) -> Result<Reading, Fault> {
     let names: BTreeSet<_> = texts.iter().map(|text| text.record.as_str()).collect();
     if names.len() > NAMES_ONE_BY_ONE {
-        return api::records(work.client, work.zone, None).await;
+        return reading::records(work.client, work.zone, None, is_enough).await;
     }
-    let mut found = Vec::new();
+    let mut all = Reading { found: Vec::new(), is_whole: true };
     for name in names {
-        found.extend(api::records(work.client, work.zone, Some(name)).await?);
+        let of_name = reading::records(work.client, work.zone, Some(name), |_| false).await?;
+        all.found.extend(of_name.found);
+        all.is_whole &= of_name.is_whole;
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// The ids of all records with exactly this name and value.
 fn ids<'f>(found: &'f [RecordFound], text: &Text) -> impl Iterator<Item = &'f str> {
-    let same = move |record: &&RecordFound| {
-        normalized(&record.name) == text.record && unquoted(&record.content) == text.value
-    };
-    found.iter().filter(same).map(|record| record.id.as_str())
+    found.iter().filter(|record| Text::of(record) == *text).map(|record| record.id.as_str())
 }
 
 /// A value as Cloudflare keeps it: one string in quotes. Without them it is taken as well, and shown with a warning.

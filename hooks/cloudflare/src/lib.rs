@@ -10,6 +10,7 @@
 //! - `place`: where each record really is
 //! - [`zone`]: which zone holds a record
 //! - [`change`]: a zone's records, as they are wanted
+//! - `reading`: which records there are, whoever is changing them
 //! - `values`: which values there are
 //! - `api`: the five requests
 //! - [`client`]: how they are sent, and sent again
@@ -23,6 +24,7 @@ pub mod change;
 pub mod client;
 pub mod error;
 mod place;
+mod reading;
 pub mod settings;
 pub mod token;
 mod values;

@@ -8,11 +8,12 @@ use hydrant_hook_dns::name::{normalized, record};
 use hydrant_hook_dns::outcome::Fault as _;
 use hydrant_hook_protocol::{Listed, ListedValue};
 
-use crate::api::{self, RecordFound};
+use crate::api::RecordFound;
 use crate::batch::ZONES_AT_ONCE;
 use crate::change::unquoted;
 use crate::client::Client;
 use crate::place::Places;
+use crate::reading;
 use crate::settings::Settings;
 
 /// A line for each value at the records of these names, and for each name that could not be looked at.
@@ -39,7 +40,7 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
     }
     let looked = stream::iter(&zones).map(async |(zone, targets)| {
         // All of the zone: labels of accounts stand before names, and nobody knows them.
-        (targets, api::records(&client, zone, None).await)
+        (targets, reading::all(&client, zone).await)
     });
     for (targets, found) in looked.buffered(ZONES_AT_ONCE).collect::<Vec<_>>().await {
         match found {

@@ -27,10 +27,7 @@ pub(crate) async fn carry_out(
     let asked: Vec<String> = records.iter().map(|record| normalized(record)).collect();
     let targets = place::targets(settings, asked.iter().cloned().collect()).await;
     let records = targets.values().filter_map(|target| target.as_ref().ok());
-    let zones = match Zones::of(settings, &accounts, records).await {
-        Ok(zones) => zones,
-        Err(fault) => return triples.iter().map(|_| Err(fault.clone())).collect(),
-    };
+    let zones = Zones::of(settings, &accounts, records).await;
 
     let mut results: Vec<Result<(), Fault>> = vec![Ok(()); triples.len()];
     let mut jobs: Vec<Job<'_>> = Vec::new();

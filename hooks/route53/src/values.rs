@@ -32,8 +32,7 @@ pub(crate) async fn list(settings: &Settings, names: &[String]) -> Vec<Listed> {
     let mut names_behind: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut jobs: BTreeMap<&str, (&Zone, BTreeSet<String>)> = BTreeMap::new();
     for (record, target) in targets {
-        let zones = zones.as_ref().map_err(Clone::clone);
-        match target.and_then(|target| Ok((zones?.holding(&target)?, target))) {
+        match target.and_then(|target| Ok((zones.holding(&target)?, target))) {
             Ok((zone, target)) => {
                 names_behind.entry(target.clone()).or_default().append(&mut names_at[&record].clone());
                 jobs.entry(&zone.id).or_insert((zone, BTreeSet::new())).1.insert(target);

@@ -384,7 +384,7 @@ pub struct Completions {
 /// `man`
 #[derive(Clone, Debug, Default, Args)]
 pub struct Man {
-    /// The page of this command
+    /// The page of this command, as `account register`
     #[arg(value_name = "COMMAND")]
-    pub command: Option<String>,
+    pub command: Vec<String>,
 }

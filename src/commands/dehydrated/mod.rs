@@ -72,6 +72,7 @@ impl<'a> Door<'a> {
 
     fn begin(self, command: Command, parameters: Parameters) -> ExitCode {
         let reporter = Rc::new(reporter(matches!(command, Command::SignCsr(_))));
+        let is_asked_for_output = matches!(command, Command::SignCsr(_) | Command::Env | Command::Version);
         // As dehydrated: what is written is for nobody else, unless the configuration sees to that.
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         if command == Command::Env {
@@ -103,7 +104,7 @@ impl<'a> Door<'a> {
         });
         drop((tasks, runtime));
         dispatch::end_by_signal(code);
-        code
+        if is_asked_for_output { reporter.ended(code) } else { code }
     }
 
     fn refusal(&self, refusal: &Refusal) -> String {

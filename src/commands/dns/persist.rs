@@ -77,11 +77,11 @@ async fn records(gathered: &Gathered, options: &PersistOptions) -> Result<Vec<Re
         let account = authorities.existing(&ca).await.map_err(|error| error.to_error())?;
         let issuers = account.client().directory().meta.caa_identities.clone();
         if issuers.is_empty() {
-            return Err(Error::failed(NoIssuer { ca: ca.directory.to_string() }));
+            return Err(Error::failed(NoIssuer { ca: ca.shown() }));
         }
         for (name, proved) in names {
             let wildcard = proved.iter().any(Identifier::is_wildcard);
-            let account = account.url().to_string();
+            let account = account.url().as_str().to_owned();
             let claim = Claim { issuers: issuers.clone(), account, wildcard };
             let proves = proved.iter().map(ToString::to_string).collect();
             records.push(Record { name, claim, proves });

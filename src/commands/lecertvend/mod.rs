@@ -172,11 +172,11 @@ async fn bring(
     reporter: &Rc<Reporter>,
 ) -> Result<ExitCode, Error> {
     let Looked { found, problems } = looked;
+    let is_alone = found.len() == 1 && problems.is_empty();
     let problems = problems.iter().map(ToString::to_string).collect();
     let mut total = Summary { problems, ..Summary::default() };
     let state_mount = state_mount();
     let basis = Basis { arguments, resolved, state_mount: state_mount.as_deref() };
-    let is_alone = found.len() == 1;
     for found in found {
         if total.interrupted.is_some() {
             break;

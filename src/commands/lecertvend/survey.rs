@@ -1,6 +1,6 @@
 //! What is in Vault: teams, zones and the certificates in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::vault_error;
 use crate::chain::{ChainError, Leaf};
 use crate::cli::lecertvend::Arguments;
 use crate::config::lecertvend::{BadTeam, CERT, TEAM, Team, Wanted, Zone, is_ours};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::identifier::Identifier;
 use crate::report::words::List;
 use crate::report::{Event, Reporter};
@@ -29,12 +29,25 @@ pub(super) struct Survey<'a> {
     /// Nobody, where only the outcome counts.
     reporter: Option<&'a Reporter>,
     arguments: &'a Arguments,
-    /// What is known of folders: the team whose secret is in them.
-    teams: BTreeMap<String, Option<Rc<Team>>>,
-    /// Folders whose secret may not be read.
-    denied: Vec<vault::Error>,
+    /// What is known of folders.
+    folders: BTreeMap<String, Known>,
     /// What could not be looked at.
     pub(super) problems: Vec<Error>,
+    /// The texts of those that several certificates may share.
+    told: BTreeSet<String>,
+}
+
+/// What there is of a team in a folder.
+#[derive(Clone)]
+enum Known {
+    Nothing,
+    Team(Rc<Team>),
+    /// A secret that says what cannot be.
+    Bad(BadTeam),
+    /// A policy leaves it out, perhaps because it is not there.
+    Denied(vault::Error),
+    /// It cannot be read.
+    Lost(vault::Error),
 }
 
 /// A secret that may be a certificate.
@@ -45,8 +58,8 @@ struct Candidate {
 
 impl<'a> Survey<'a> {
     pub(super) fn new(kv: &'a Kv, reporter: Option<&'a Reporter>, arguments: &'a Arguments) -> Self {
-        let (teams, denied, problems) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { kv, reporter, arguments, teams, denied, problems }
+        let (folders, problems, told) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        Self { kv, reporter, arguments, folders, problems, told }
     }
 
     /// The one certificate that was asked for.
@@ -84,7 +97,17 @@ impl<'a> Survey<'a> {
         let mut by_team: Vec<Found> = Vec::new();
         for (candidate, found) in self.read(candidates).await {
             let Some(wanted) = self.certificate(&candidate, found) else { continue };
-            let team = self.team(&candidate.zone.prefix).await?;
+            let team = match self.team(&candidate.zone.prefix).await {
+                Ok(team) => team,
+                // The other teams and zones have their own.
+                Err(error) if matches!(error.kind, ErrorKind::Config | ErrorKind::Failed) => {
+                    if self.told.insert(error.to_string()) {
+                        self.problem(error);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match by_team.iter_mut().find(|found| Rc::ptr_eq(&found.team, &team)) {
                 Some(found) => found.wanted.push(wanted),
                 None => by_team.push(Found { team, wanted: vec![wanted] }),
@@ -188,40 +211,39 @@ impl<'a> Survey<'a> {
                 places.push(place);
             }
         }
+        let mut denied = None;
         for place in &places {
-            if let Some(team) = self.team_in(place).await? {
-                return Ok(team);
+            match self.folder(place).await {
+                Known::Nothing => {}
+                Known::Team(team) => return Ok(team),
+                Known::Bad(error) => return Err(Error::config(error)),
+                Known::Denied(error) => denied = Some(error),
+                Known::Lost(error) => return Err(vault_error(error)),
             }
         }
         let looked_at: Vec<String> =
             places.iter().map(|place| self.shown(&format!("{place}/{TEAM}"))).collect();
-        let error = match self.denied.pop() {
-            Some(denied) => vault_error(denied),
-            None => Error::config(NoTeam(looked_at)),
-        };
+        let error = denied.map_or_else(|| Error::config(NoTeam(looked_at)), vault_error);
         Err(error.hint("it holds cfToken, contact and leKey; see -help"))
     }
 
-    async fn team_in(&mut self, folder: &str) -> Result<Option<Rc<Team>>, Error> {
-        if let Some(known) = self.teams.get(folder) {
-            return Ok(known.clone());
+    /// What is in a folder, which is read once.
+    async fn folder(&mut self, folder: &str) -> Known {
+        if let Some(known) = self.folders.get(folder) {
+            return known.clone();
         }
         let path = format!("{folder}/{TEAM}");
-        let team = match self.kv.find(&path).await {
-            Ok(Secret::Version(version)) => {
-                let team = Team::read(folder, &self.shown(&path), &version.data);
-                Some(Rc::new(team.map_err(|error: BadTeam| Error::config(error))?))
-            }
-            Ok(Secret::Absent | Secret::Deleted { .. }) => None,
-            // Policies may leave it out where it is not.
-            Err(denied @ vault::Error::Denied { .. }) => {
-                self.denied.push(denied);
-                None
-            }
-            Err(error) => return Err(vault_error(error)),
+        let known = match self.kv.find(&path).await {
+            Ok(Secret::Version(version)) => match Team::read(folder, &self.shown(&path), &version.data) {
+                Ok(team) => Known::Team(Rc::new(team)),
+                Err(error) => Known::Bad(error),
+            },
+            Ok(Secret::Absent | Secret::Deleted { .. }) => Known::Nothing,
+            Err(denied @ vault::Error::Denied { .. }) => Known::Denied(denied),
+            Err(error) => Known::Lost(error),
         };
-        self.teams.insert(folder.to_owned(), team.clone());
-        Ok(team)
+        self.folders.insert(folder.to_owned(), known.clone());
+        known
     }
 
     fn say(&self, line: &str) {

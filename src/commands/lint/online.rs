@@ -212,7 +212,7 @@ async fn authorities(gathered: &Gathered) -> Vec<Diagnostic> {
         let Some(profile) = settings.profile.as_ref().filter(|profile| !offered.contains(profile)) else {
             continue;
         };
-        let message = format!("the CA {directory} has no profile `{profile}`");
+        let message = format!("the CA {} has no profile `{profile}`", settings.ca.shown());
         let help = if offered.is_empty() {
             "it offers none".to_owned()
         } else {

@@ -33,7 +33,7 @@ pub struct Hook {
 }
 
 /// Why a team's secret cannot be used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum BadTeam {
     /// The key of the account.
     #[error("`{path}`: leKey cannot be used")]

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, readlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
@@ -134,12 +134,12 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// Whether there is such a file; not through a link to nothing.
+    /// Whether there is such a file, with something in it; not through a link to nothing. There may be no issuers.
     fn has(&self, kind: Kind) -> Result<bool, FileError> {
         let Some(fd) = &self.fd else { return Ok(false) };
-        let there = found(accessat(fd, kind.link(), Access::EXISTS, AtFlags::empty()))
+        let there = found(statat(fd, kind.link(), AtFlags::empty()))
             .map_err(|error| self.error("look up", kind.link(), error))?;
-        Ok(there.is_some())
+        Ok(there.is_some_and(|there| there.st_size > 0 || matches!(kind, Kind::Chain)))
     }
 
     /// The timestamp of the file that is in use; `None` when it is no link, or one to something else.

@@ -307,6 +307,17 @@ async fn says_what_is_damaged() {
         assert_eq!(loaded.damage, Some(damage), "{file}");
         assert!(loaded.stored.is_some());
     }
+    // What a full disk leaves; only a file of issuers may be empty.
+    for (file, damage) in [
+        ("privkey-17.pem", Some(Damage::KeyMissing)),
+        ("chain-17.pem", None),
+        ("fullchain-17.pem", Some(Damage::FullchainMissing)),
+    ] {
+        let base = Base::new();
+        base.issue("a.example", 17).await;
+        fs::write(base.certs("a.example").join(file), "").unwrap();
+        assert_eq!(base.load("a.example").await.damage, damage, "{file}");
+    }
     for content in ["", "-----BEGIN CERTIFICATE-----\nMIIB", "\u{0}"] {
         let base = Base::new();
         base.issue("a.example", 17).await;

@@ -54,7 +54,12 @@ pub struct VaultStore {
     scratch: Rc<Scratch>,
     /// Leases that are held, or being given back.
     keepers: RefCell<Vec<Keeping>>,
+    /// What is known of secrets that will be loaded.
+    foreseen: RefCell<Option<Rc<Known>>>,
 }
+
+/// What is known of secrets without reading them, by their paths.
+type Known = BTreeMap<String, Metadata>;
 
 type Owner = Box<dyn Fn(&CertName) -> Option<String>>;
 
@@ -117,6 +122,9 @@ fn folder_of(path: &str) -> &str {
 /// So many certificates in a folder are worth asking for what is known of all that is in it.
 const MANY: usize = 16;
 
+/// A folder with so many times as many secrets as are asked for is not listed: to read those costs less.
+const OTHERS: usize = 4;
+
 /// So many certificates are read at once; how many requests that are is the client's to limit.
 const READ_AT_ONCE: usize = 32;
 
@@ -124,7 +132,13 @@ impl VaultStore {
     /// A store that nothing is known of yet. `owner` says who a certificate belongs to.
     #[must_use]
     pub fn new(shared: Rc<Shared>, owner: impl Fn(&CertName) -> Option<String> + 'static) -> Self {
-        Self { shared, owner: Box::new(owner), scratch: Rc::default(), keepers: RefCell::default() }
+        Self {
+            shared,
+            owner: Box::new(owner),
+            scratch: Rc::default(),
+            keepers: RefCell::default(),
+            foreseen: RefCell::default(),
+        }
     }
 
     /// The way to Vault.
@@ -160,16 +174,17 @@ impl VaultStore {
         Ok(Secret::new(secret, &shared.settings.layout).loaded(&document, record))
     }
 
-    /// What is known of the secrets of these certificates without reading them, by their paths; of few not asked for.
-    async fn look_over(&self, names: &[CertName]) -> Result<BTreeMap<String, Metadata>, Error> {
+    /// What is known of the secrets of these certificates; of few, or of few among many others, not asked for.
+    async fn look_over(&self, names: &[CertName]) -> Result<Known, Error> {
         let mut folders = BTreeMap::<String, usize>::new();
         for name in names {
             let path = self.shared.path(name);
             *folders.entry(folder_of(&path).to_owned()).or_default() += 1;
         }
         let mut known = BTreeMap::new();
-        for (folder, _) in folders.into_iter().filter(|(_, count)| *count >= MANY) {
-            let found = self.shared.certificates().await?.list_with_metadata(&folder).await?;
+        for (folder, count) in folders.into_iter().filter(|(_, count)| *count >= MANY) {
+            let certificates = self.shared.certificates().await?;
+            let found = certificates.list_with_metadata(&folder, count * OTHERS).await?;
             known.extend(found.into_iter().flatten().map(|(name, one)| (joined(&folder, &name), one)));
         }
         Ok(known)
@@ -224,7 +239,11 @@ impl Store for VaultStore {
     /// A Vault that does not answer is not asked for the rest of them: each would be waited for in vain.
     fn load_all<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<Vec<LoadResult>, StoreError>> {
         Box::pin(async move {
-            let known = self.look_over(names).await?;
+            let foreseen = self.foreseen.borrow().clone();
+            let known = match foreseen {
+                Some(known) => known,
+                None => Rc::new(self.look_over(names).await?),
+            };
             let mut all = Vec::with_capacity(names.len());
             let read = |name| self.read(name, known.get(&self.shared.path(name)));
             let mut reading = stream::iter(names.iter().map(read)).buffered(READ_AT_ONCE);
@@ -235,6 +254,17 @@ impl Store for VaultStore {
                 }
             }
             Ok(all)
+        })
+    }
+
+    fn foresee<'a>(&'a self, names: &'a [CertName]) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.foreseen.replace(None);
+            if !names.is_empty() {
+                let known = self.look_over(names).await?;
+                self.foreseen.replace(Some(Rc::new(known)));
+            }
+            Ok(())
         })
     }
 

@@ -1,28 +1,29 @@
-//! One proof of a name at a time, where only one can be shown: for tls-alpn-01 a name has one certificate.
+//! One at a time, for what two certificates of a run would have to share: the proof of a name where only one can be
+//! shown, an order that the CA hands out twice.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use tokio::sync::Notify;
 
-/// The names that are being proven.
+/// What is in use, by names of any kind.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub struct Turns {
     taken: RefCell<BTreeSet<String>>,
     given_back: Notify,
 }
 
-/// The right to prove some names, until it is dropped.
+/// The right to use what has these names, until it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Turn<'a> {
+pub struct Turn<'a> {
     turns: &'a Turns,
     names: BTreeSet<String>,
 }
 
 impl Turns {
-    /// Waits until nobody proves any of `names`. All are taken at once, so that no two wait for each other.
-    pub(super) async fn wait(&self, names: BTreeSet<String>) -> Turn<'_> {
+    /// Waits until nobody uses any of `names`. All are taken at once, so that no two wait for each other.
+    pub async fn wait(&self, names: BTreeSet<String>) -> Turn<'_> {
         loop {
             // Made before the look, so that nothing is given back unnoticed between the two.
             let given_back = self.given_back.notified();
