@@ -136,7 +136,7 @@ impl<'a> Authorities<'a> {
         if let Some(stored) = &stored {
             // Either key, while one is being changed to the other.
             let keys = std::iter::once(&stored.key_pem).chain(&stored.next_key_pem);
-            named_key::require(&self.config.account, keys, directory, || self.accounts.place(directory))?;
+            named_key::require(&self.config.account, keys, &ca.shown(), || self.accounts.place(directory))?;
         }
         Ok(stored)
     }
@@ -301,7 +301,7 @@ impl<'a> Authorities<'a> {
         };
         // Of two first runs at once one wins, and both go on with its key.
         let key_pem = self.accounts.adopt_key(directory, &made.to_file_pem()).await?;
-        named_key::require(settings, [&key_pem], directory, || self.accounts.place(directory))?;
+        named_key::require(settings, [&key_pem], &ca.shown(), || self.accounts.place(directory))?;
         self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
     }
 
