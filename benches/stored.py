@@ -17,7 +17,7 @@ from concurrent import futures
 import vault
 
 FIRST = "host-0000.bench.example"
-A_MONTH = 30 * 24 * 3600
+HALF_A_DAY = 12 * 3600
 
 
 def copies(hydrant, rig, count, place="stored"):
@@ -29,7 +29,7 @@ def copies(hydrant, rig, count, place="stored"):
     original = base / "certs" / FIRST
     record = base / ".hydrant/certificates" / f"{FIRST}.json"
     facts = json.loads(record.read_text())
-    facts["renewal"]["next_check"] = int(time.time()) + A_MONTH
+    facts["renewal"]["next_check"] = int(time.time()) + HALF_A_DAY
     record.write_text(json.dumps(facts, indent=2) + "\n")
     files = {file.name: file.read_text() for file in original.iterdir() if not file.is_symlink()}
     links = {file.name: os.readlink(file) for file in original.iterdir() if file.is_symlink()}
@@ -56,7 +56,7 @@ def in_vault(hydrant, rig, count, knobs):
     original = vault.ask(rig, "GET", f"kv-certificates/data/kept/{FIRST}")["data"]["data"]
     document = vault.ask(rig, "GET", f"hydrant/data/hydrant-state/{record_key(FIRST)}")["data"]["data"]
     facts = json.loads(document["record"])
-    facts["renewal"]["next_check"] = int(time.time()) + A_MONTH
+    facts["renewal"]["next_check"] = int(time.time()) + HALF_A_DAY
     names = [f"host-{number:04}.bench.example" for number in range(count)]
 
     def put(number, name):
