@@ -67,12 +67,28 @@ impl Csr {
         })))
     }
 
+    /// Reads a request as it lies in a file: PEM, or DER as Windows and Java write it.
+    ///
+    /// # Errors
+    /// As [`Self::from_pem`].
+    pub fn read(bytes: &[u8]) -> Result<Self, CsrError> {
+        match Self::from_blocks(bytes) {
+            // Every request is a SEQUENCE (RFC 2986 §4.2).
+            Err(CsrError::NotFound) if bytes.first() == Some(&0x30) => Self::from_der(bytes),
+            read => read,
+        }
+    }
+
     /// Reads a request from PEM; text and other blocks around it are skipped.
     ///
     /// # Errors
     /// As [`Self::from_der`]; also if there is no request in the text.
     pub fn from_pem(text: &str) -> Result<Self, CsrError> {
-        for block in pem::blocks(text.as_bytes()) {
+        Self::from_blocks(text.as_bytes())
+    }
+
+    fn from_blocks(bytes: &[u8]) -> Result<Self, CsrError> {
+        for block in pem::blocks(bytes) {
             let block = block?;
             // The second label is of the time before RFC 7468, and still written by some tools.
             if matches!(block.label, "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {

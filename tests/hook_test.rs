@@ -114,6 +114,7 @@ fn a_script_that_breaks_the_contract_is_told_how() {
     );
     let broken = failed("./broken");
     assert!(broken[0].starts_with("cleans one challenge exit code 2: no such record"), "{broken:#?}");
+    assert!(broken[0].ends_with("; it was http-01: `--challenge dns-01` is for a hook that changes a zone"));
     assert_eq!(
         failed("./chatty"),
         ["keeps silent under dehydrated it prints its capabilities although HYDRANT_PROTOCOL is not set"]

@@ -110,6 +110,36 @@ fn a_signal_while_challenges_are_cleaned_lets_the_cleaning_end() {
 }
 
 #[test]
+fn a_third_signal_ends_a_cleaning_that_hangs_and_the_next_run_cleans() {
+    let rig = Rig::start();
+    let test = place(&rig).write("linger", "clean_challenge");
+    let mut run = test.start();
+    run.wait_until("the hook lingers", || test.path("lingering").exists());
+    // Three kinds: of one kind that comes again before it was taken, one is left.
+    run.signal("INT");
+    run.signal("TERM");
+    let impatient = Instant::now();
+    run.signal("HUP");
+    run.wait()
+        .stdout_contains("5 certificates: 5 not reached\n")
+        .stderr_contains("a.example: hook `hook` was stopped at `clean_challenge`")
+        .stderr_contains("error: hook `hook` was not called for `exit_hook`: the run was interrupted\n");
+    assert!(impatient.elapsed() < AT_ONCE, "{:?}", impatient.elapsed());
+    assert!(test.path("asked").exists(), "the cleaning hook was not asked to end");
+    let calls = test.read("calls");
+    assert!(calls.ends_with("\ndeploy_challenge\nclean_challenge\n"), "{calls}");
+    for name in NAMES {
+        let record = test.read(&format!(".hydrant/certificates/{name}.json"));
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["owed_cleaning"].as_array().map(Vec::len), Some(1), "{record}");
+        assert_eq!(record["failures"], Value::Null, "a signal is no failure: {record}");
+    }
+
+    fs::remove_file(test.path("linger")).unwrap();
+    assert_finished_by_the_next_run(&rig, &test);
+}
+
+#[test]
 fn a_signal_ends_every_wait_for_the_ca_at_once() {
     let rig = Rig::with_faults();
     for kind in ["directory", "authorization", "challenge", "order", "finalize", "certificate"] {

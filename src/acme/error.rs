@@ -2,11 +2,13 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::roots::BadRoots;
 use super::transport::Reply;
 use super::{Problem, ServerUrl};
 use crate::key::KeyError;
@@ -24,10 +26,12 @@ pub enum Error {
         cause: reqwest::Error,
     },
     /// A file with roots holds none, or is damaged.
-    #[error("the file with the CA's roots holds no certificate{}", cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
+    #[error("the roots in `{}` cannot be used: {cause}", path.display())]
     BadRoots {
-        /// What is wrong with what it holds.
-        cause: Option<Box<dyn StdError + Send + Sync>>,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: BadRoots,
     },
     /// It did not come to pass in the time there was for it.
     #[error("{what} within {after:?}; the order is still {status}")]

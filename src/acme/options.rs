@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, NoProxy, Proxy};
@@ -12,9 +13,9 @@ use super::transport::Observer;
 /// How a [`super::Client`] reaches its CA.
 #[derive(Clone)]
 pub struct ClientOptions {
-    /// PEM files with roots to trust in addition to those of the system.
-    pub roots_pem: Vec<Vec<u8>>,
-    /// Trust `roots_pem` alone; the roots of the system are not even read.
+    /// Files with roots to trust in addition to those of the system.
+    pub roots: Vec<RootsFile>,
+    /// Trust `roots` alone; the roots of the system are not even read.
     pub roots_only: bool,
     /// Do not check the CA's TLS certificate at all.
     pub insecure: bool,
@@ -42,10 +43,19 @@ pub struct ClientOptions {
     pub retry: RetryRules,
 }
 
+/// A file with roots.
+#[derive(Clone, Debug)]
+pub struct RootsFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it holds: PEM.
+    pub pem: Vec<u8>,
+}
+
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            roots_pem: Vec::new(),
+            roots: Vec::new(),
             roots_only: false,
             insecure: false,
             family: None,

@@ -10,12 +10,13 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use thiserror::Error;
 
-use super::{ClientOptions, Error};
-use crate::pem;
+use super::{ClientOptions, Error as AcmeError, RootsFile};
+use crate::pem::{self, PemError};
 
 /// Tells the HTTP library which roots to trust.
-pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<ClientBuilder, Error> {
+pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<ClientBuilder, AcmeError> {
     let own = own(options)?;
     if options.insecure {
         return Ok(builder);
@@ -28,7 +29,7 @@ pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<C
     let verifier = Verifier::new(&own, bundle.filter(|_| !options.roots_only));
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&verifier.provider))
         .with_safe_default_protocol_versions()
-        .map_err(|cause| Error::NoTls { cause })?
+        .map_err(|cause| AcmeError::NoTls { cause })?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -37,27 +38,38 @@ pub(crate) fn trust(builder: ClientBuilder, options: &ClientOptions) -> Result<C
 }
 
 /// The roots that were configured.
-fn own(options: &ClientOptions) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn own(options: &ClientOptions) -> Result<Vec<CertificateDer<'static>>, AcmeError> {
     let mut roots = Vec::new();
-    for text in &options.roots_pem {
+    for RootsFile { path, pem } in &options.roots {
+        let bad = |cause| AcmeError::BadRoots { path: path.clone(), cause };
         let before = roots.len();
-        for block in pem::blocks(text) {
-            let block = block.map_err(bad)?;
+        for block in pem::blocks(pem) {
+            let block = block.map_err(|error| bad(error.into()))?;
             if block.label == "CERTIFICATE" {
-                let der = CertificateDer::from(block.public_der().map_err(bad)?);
-                RootCertStore::empty().add(der.clone()).map_err(bad)?;
+                let der = CertificateDer::from(block.public_der().map_err(|error| bad(error.into()))?);
+                RootCertStore::empty().add(der.clone()).map_err(|_| bad(BadRoots::Damaged))?;
                 roots.push(der);
             }
         }
         if roots.len() == before {
-            return Err(Error::BadRoots { cause: None });
+            return Err(bad(BadRoots::Empty));
         }
     }
     Ok(roots)
 }
 
-fn bad(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::BadRoots { cause: Some(Box::new(cause)) }
+/// Why a file with roots cannot be used.
+#[derive(Debug, Error)]
+pub enum BadRoots {
+    /// What a certificate's block holds is none.
+    #[error("a certificate in it is damaged")]
+    Damaged,
+    /// It holds none.
+    #[error("there is no certificate in it")]
+    Empty,
+    /// It is no PEM.
+    #[error(transparent)]
+    Pem(#[from] PemError),
 }
 
 /// The one file that has all roots of this machine; without one the search is left to the HTTP library.

@@ -258,6 +258,8 @@ impl Tester<'_> {
     fn fail(&mut self, name: &str, because: impl Into<String>) {
         let help = if name.contains("unknown operations") || name.contains("does not know") {
             Some("end with exit code 0 for every operation that is not yours".to_owned())
+        } else if name.contains("challenge") && self.options.challenge == "http-01" {
+            Some("it was http-01: `--challenge dns-01` is for a hook that changes a zone".to_owned())
         } else if name.contains("challenge") && self.options.domain.as_str().ends_with(".invalid") {
             Some("a hook that changes a zone needs a test name of that zone".to_owned())
         } else {

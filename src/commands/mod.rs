@@ -22,8 +22,12 @@ pub mod status;
 mod tenants;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::rc::Rc;
+
+use zeroize::Zeroizing;
 
 use crate::cli::hydrant::{self as typed, Arguments, Color, Command};
 use crate::config::duration::Humane;
@@ -31,7 +35,7 @@ use crate::config::{Config, DomainsSource, Format, Resolved};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 use crate::hook::Chaining;
-use crate::key::{PrivateKey, Secret};
+use crate::key::PrivateKey;
 use crate::report::{ReportOptions, Reporter, Verbosity, Words, diagnostics};
 use account::AccountAction;
 use gather::Gathered;
@@ -148,7 +152,7 @@ async fn dispatch(command: Command, resolved: Resolved, reporter: &Rc<Reporter>)
         Command::Vend(typed) => lecertvend::vend(typed, &resolved, &reporter).await,
         Command::Renew(typed) => lecertvend::renew(typed, &resolved, &reporter).await,
         Command::SignCsr(command) => {
-            let csr = read(&command.csr, Csr::from_pem)?;
+            let csr = read_bytes(&command.csr, Csr::read)?;
             let gathered = Gathered::without_list(resolved.config, reporter);
             gathered.finish(async |gathered| sign_csr::sign_csr(gathered, &csr).await).await
         }
@@ -274,20 +278,34 @@ fn options(arguments: &Arguments, format: Format) -> ReportOptions {
     ReportOptions { format, verbosity, color, only_documents, words }
 }
 
-/// What a file that was named on the command line holds; `-` is standard input.
+/// What a text file that was named on the command line holds; `-` is standard input.
 pub(super) fn read<T, E>(path: &Path, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    // What is no text has nothing in it that is looked for.
+    read_bytes(path, |bytes| parse(std::str::from_utf8(bytes).unwrap_or_default()))
+}
+
+/// The same for what need not be text.
+pub(super) fn read_bytes<T, E>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, E>) -> Result<T, Error>
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let stdin = path == Path::new("-");
     let shown = if stdin { "standard input".to_owned() } else { format!("`{}`", path.display()) };
-    let text = if stdin { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-    // It may be a key.
-    let text = match text {
-        Ok(text) => Secret::new(text),
-        Err(source) => return Err(Error::config(Unusable { action: "read", shown, source })),
+    let mut bytes = Vec::new();
+    let read = if stdin {
+        std::io::stdin().read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
     };
-    parse(text.expose()).map_err(|source| Error::config(Unusable { action: "use", shown, source }))
+    // It may be a key.
+    let bytes = Zeroizing::new(bytes);
+    if let Err(source) = read {
+        return Err(Error::config(Unusable { action: "read", shown, source }));
+    }
+    parse(&bytes).map_err(|source| Error::config(Unusable { action: "use", shown, source }))
 }
 
 fn no_page(command: String) -> Error {

@@ -17,7 +17,6 @@ use super::lines::{Lines, Output, Piece, Stream};
 use super::process::{Order, Sink, Stdin};
 use super::program::Program;
 use super::shared::Shared;
-use super::stop::Stop;
 use super::watch::{self, Outcome, Status};
 use super::{Facts, HookLine, HookSettings, Sequence};
 use crate::identifier::CertName;
@@ -214,11 +213,11 @@ impl Hook {
         let context = &self.shared.context;
         // Cleaning is what an interrupted run still does.
         let cleaning = matches!(call, HookCall::CleanChallenge(_) | HookCall::ExitHook { .. });
-        if !cleaning && context.stop.is_stopped() {
+        let stop = if cleaning { context.stop.of_cleaning() } else { context.stop.clone() };
+        if stop.is_stopped() {
             let operation = call.operation_name().to_owned();
             return Err(HookError::Stopped { hook: self.name().to_owned(), operation });
         }
-        let stop = if cleaning { Stop::never() } else { context.stop.clone() };
         let certificate = facts.map(|facts| facts.name.as_str());
         let show = |piece: Piece<'_>| self.show(piece, certificate);
         let outcome =

@@ -15,32 +15,45 @@ pub struct StopHandle(watch::Sender<Urgency>);
 impl StopHandle {
     /// Asks to end: nothing new begins, running hooks are asked to end, what was deployed is cleaned.
     pub fn stop(&self) {
-        self.raise(Urgency::Stop);
-    }
-
-    /// Asks a second time: running hooks are killed without a grace. Cleaning still takes place.
-    pub fn hurry(&self) {
-        self.raise(Urgency::Hurry);
-    }
-
-    fn raise(&self, to: Urgency) {
         self.0.send_if_modified(|urgency| {
-            let raised = to > *urgency;
-            *urgency = to.max(*urgency);
-            raised
+            let first = *urgency == Urgency::Go;
+            *urgency = Urgency::Stop.max(*urgency);
+            first
         });
+    }
+
+    /// Asks once more. The second time running hooks are killed without a grace; cleaning still takes place. The third
+    /// and the fourth time are for what cleans as the first two were for the rest: what is left to clean stays owed.
+    pub fn hurry(&self) {
+        self.0.send_modify(|urgency| *urgency = urgency.next());
     }
 }
 
 /// Whether the run is to end. Cheap to clone; every wait of a run should watch it.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<Urgency>);
+pub struct Stop {
+    urgency: watch::Receiver<Urgency>,
+    /// What ends it, and what takes its grace.
+    heeds: (Urgency, Urgency),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
     Go,
     Stop,
     Hurry,
+    StopCleaning,
+    HurryCleaning,
+}
+
+impl Urgency {
+    fn next(self) -> Self {
+        match self {
+            Self::Go | Self::Stop => Self::Hurry,
+            Self::Hurry => Self::StopCleaning,
+            Self::StopCleaning | Self::HurryCleaning => Self::HurryCleaning,
+        }
+    }
 }
 
 impl Stop {
@@ -48,7 +61,7 @@ impl Stop {
     #[must_use]
     pub fn new() -> (StopHandle, Self) {
         let (sender, receiver) = watch::channel(Urgency::Go);
-        (StopHandle(sender), Self(receiver))
+        (StopHandle(sender), Self { urgency: receiver, heeds: (Urgency::Stop, Urgency::Hurry) })
     }
 
     /// One that never comes.
@@ -57,15 +70,21 @@ impl Stop {
         Self::new().1
     }
 
+    /// The same for what an interrupted run still does: it takes two requests more to end that.
+    #[must_use]
+    pub fn of_cleaning(&self) -> Self {
+        Self { heeds: (Urgency::StopCleaning, Urgency::HurryCleaning), ..self.clone() }
+    }
+
     /// Whether the run is to end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        *self.0.borrow() >= Urgency::Stop
+        *self.urgency.borrow() >= self.heeds.0
     }
 
     /// Waits until the run is to end. May be dropped and called again.
     pub async fn stopped(&self) {
-        self.reached(Urgency::Stop).await;
+        self.reached(self.heeds.0).await;
     }
 
     /// What `work` comes to, unless the run is to end first; `work` is then dropped.
@@ -108,11 +127,11 @@ impl Stop {
 
     /// Waits until the run is to end without a grace. May be dropped and called again.
     pub async fn hurried(&self) {
-        self.reached(Urgency::Hurry).await;
+        self.reached(self.heeds.1).await;
     }
 
     async fn reached(&self, least: Urgency) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.urgency.clone();
         let reached = receiver.wait_for(|urgency| *urgency >= least).await.is_ok();
         if !reached {
             // The handle is gone: nobody is left who could ask.
@@ -135,6 +154,22 @@ mod tests {
         other.stopped().await;
         other.hurried().await;
         assert!(stop.is_stopped());
+    }
+
+    #[tokio::test]
+    async fn cleaning_is_ended_by_the_third_request() {
+        let (handle, stop) = Stop::new();
+        let cleaning = stop.of_cleaning();
+        for stopped in [false, true] {
+            handle.hurry();
+            assert_eq!((stop.is_stopped(), cleaning.is_stopped()), (true, stopped));
+        }
+        cleaning.stopped().await;
+        handle.stop();
+        assert!(cleaning.is_stopped());
+        handle.hurry();
+        handle.hurry();
+        cleaning.hurried().await;
     }
 
     #[tokio::test]

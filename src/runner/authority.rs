@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
 use super::named_key;
-use super::network::way_to;
+use super::network::{roots, way_to};
 use super::unavailable::{AuthorityError, Unavailable};
 use crate::acme::{Account, Client, ClientOptions, Exchange, Observer};
 use crate::acme::{ExternalAccount, NewAccount, Registration, ServerUrl};
@@ -17,7 +16,7 @@ use crate::config::{Ca, Config, MacAlgorithm};
 use crate::error::Error;
 use crate::hook::{Facts, Hooks, RequestFailure};
 use crate::identifier::CertName;
-use crate::key::{PrivateKey, shown_url};
+use crate::key::{PrivateKey, Secret, shown_url};
 use crate::report::{Event, Reporter, Verbosity};
 use crate::store::{Accounts, StoredAccount};
 use crate::turns::Turns;
@@ -149,7 +148,7 @@ impl<'a> Authorities<'a> {
         if let Some(account) = self.signed_in(ca, client, &stored).await? {
             return Ok(account);
         }
-        let key = PrivateKey::from_pem(stored.key_pem.expose())?;
+        let key = self.key(ca, &stored.key_pem)?;
         let found = Account::find(client, &key).await?.ok_or_else(unknown)?;
         self.complete(ca.directory.as_str(), &stored, &found).await?;
         Ok(found.account)
@@ -191,13 +190,8 @@ impl<'a> Authorities<'a> {
 
     async fn connect(&self, ca: &Ca) -> Result<Client, AuthorityError> {
         let network = &self.config.network;
-        let mut roots_pem = Vec::new();
-        for path in &network.roots {
-            read_roots(path, &mut roots_pem)
-                .map_err(|source| AuthorityError::File { path: path.clone(), source })?;
-        }
         let options = ClientOptions {
-            roots_pem,
+            roots: roots(network)?,
             roots_only: network.roots_only,
             insecure: network.insecure,
             observer: Some(self.observer()),
@@ -256,7 +250,7 @@ impl<'a> Authorities<'a> {
     ) -> Result<Option<Account>, AuthorityError> {
         let directory = ca.directory.as_str();
         if let Some(next_pem) = &stored.next_key_pem {
-            let next = PrivateKey::from_pem(next_pem.expose())?;
+            let next = self.key(ca, next_pem)?;
             if let Some(found) = Account::find(client, &next).await? {
                 self.accounts.finish_rollover(directory, next_pem).await?;
                 return Ok(Some(found.account));
@@ -266,7 +260,7 @@ impl<'a> Authorities<'a> {
         let Some(url) = stored.url.as_ref().and_then(|url| url.parse::<ServerUrl>().ok()) else {
             return Ok(None);
         };
-        let key = PrivateKey::from_pem(stored.key_pem.expose())?;
+        let key = self.key(ca, &stored.key_pem)?;
         Ok(Some(Account::known(client, key, url)))
     }
 
@@ -279,7 +273,7 @@ impl<'a> Authorities<'a> {
         let directory = ca.directory.as_str();
         self.refuse_deactivated(ca).await?;
         if let Some(stored) = stored {
-            let key = PrivateKey::from_pem(stored.key_pem.expose())?;
+            let key = self.key(ca, &stored.key_pem)?;
             if let Some(found) = Account::find(client, &key).await? {
                 self.complete(directory, &stored, &found).await?;
                 return Ok(found);
@@ -302,7 +296,7 @@ impl<'a> Authorities<'a> {
         // Of two first runs at once one wins, and both go on with its key.
         let key_pem = self.accounts.adopt_key(directory, &made.to_file_pem()).await?;
         named_key::require(settings, [&key_pem], &ca.shown(), || self.accounts.place(directory))?;
-        self.create(ca, client, PrivateKey::from_pem(key_pem.expose())?).await
+        self.create(ca, client, self.key(ca, &key_pem)?).await
     }
 
     async fn create(
@@ -359,6 +353,11 @@ impl<'a> Authorities<'a> {
         Ok(())
     }
 
+    /// The key of an account in the store.
+    fn key(&self, ca: &Ca, pem: &Secret) -> Result<PrivateKey, AuthorityError> {
+        named_key::stored(pem, || self.accounts.place(ca.directory.as_str()))
+    }
+
     async fn save(&self, directory: &str, registration: &Registration) -> Result<(), AuthorityError> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         self.accounts.save_registration(directory, &registration.body, now).await?;
@@ -366,27 +365,3 @@ impl<'a> Authorities<'a> {
         Ok(())
     }
 }
-
-/// Roots from a file, or from all files of a directory, as OpenSSL has them there: those that are links to the others by
-/// their hash are passed over.
-fn read_roots(path: &Path, roots_pem: &mut Vec<Vec<u8>>) -> std::io::Result<()> {
-    if !path.is_dir() {
-        roots_pem.push(std::fs::read(path)?);
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        let linked_here = std::fs::read_link(entry.path()).is_ok_and(|to| to.components().count() == 1);
-        if linked_here || !entry.path().is_file() {
-            continue;
-        }
-        let pem = std::fs::read(entry.path())?;
-        // Other things may lie there.
-        if pem.windows(BEGINNING.len()).any(|part| part == BEGINNING) {
-            roots_pem.push(pem);
-        }
-    }
-    Ok(())
-}
-
-const BEGINNING: &[u8] = b"-----BEGIN CERTIFICATE-----";

@@ -26,11 +26,17 @@ pub(super) fn require<'k>(
     let (Some(named), Some(path)) = (named_key(settings)?, &settings.key_file) else { return Ok(()) };
     for key in keys {
         // However either is written down.
-        if PrivateKey::from_pem(key.expose())?.public_key_der() == named.public_key_der() {
+        if stored(key, &place)?.public_key_der() == named.public_key_der() {
             return Ok(());
         }
     }
     Err(AuthorityError::OtherKey { key_file: path.clone(), ca: ca.to_owned(), place: place() })
+}
+
+/// The key of an account in the store.
+pub(super) fn stored(pem: &Secret, place: impl Fn() -> String) -> Result<PrivateKey, AuthorityError> {
+    let key = PrivateKey::from_pem(pem.expose());
+    key.map_err(|source| AuthorityError::StoredKey { place: place(), source })
 }
 
 /// An existing account key: PEM, or certbot's JSON Web Key.

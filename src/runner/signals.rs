@@ -1,4 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP stop a run; a second one takes the grace from hooks that are still running.
+//! SIGINT, SIGTERM and SIGHUP stop a run; a second one takes the grace from hooks that are still running, a third one
+//! ends those that clean.
 
 use std::cell::Cell;
 use std::rc::Rc;

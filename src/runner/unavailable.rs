@@ -30,8 +30,8 @@ pub enum AuthorityError {
         /// The CA's directory.
         ca: String,
     },
-    /// The stored account key cannot be used, or a new one cannot be made.
-    #[error("the account key cannot be used")]
+    /// A new account key cannot be made.
+    #[error("no account key can be made")]
     Key(#[from] KeyError),
     /// The account key that was named cannot be used.
     #[error("cannot use the account key `{}`", path.display())]
@@ -67,6 +67,14 @@ pub enum AuthorityError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The key of the stored account cannot be used.
+    #[error("cannot use the account key in `{place}`")]
+    StoredKey {
+        /// Where the stored account is.
+        place: String,
+        /// Why.
+        source: KeyError,
     },
     /// The program is ending.
     #[error("interrupted")]
@@ -113,6 +121,9 @@ impl Unavailable {
         let (kind, hints) = match self.error.as_ref() {
             AuthorityError::Acme(error) if error.is_unreachable() => (ErrorKind::Unreachable, error.hints()),
             AuthorityError::Acme(error) if error.is_rate_limited() => (ErrorKind::Limited, error.hints()),
+            AuthorityError::Acme(error @ crate::acme::Error::BadRoots { .. }) => {
+                (ErrorKind::Config, error.hints())
+            }
             AuthorityError::Acme(error) => (ErrorKind::Failed, error.hints()),
             AuthorityError::Store(error) => (error.kind(), error.hints()),
             AuthorityError::Deactivated { .. } => {
@@ -148,6 +159,7 @@ impl Unavailable {
             AuthorityError::File { .. }
             | AuthorityError::Key(_)
             | AuthorityError::KeyFile { .. }
+            | AuthorityError::StoredKey { .. }
             | AuthorityError::HmacKey(_) => (ErrorKind::Config, Vec::new()),
             AuthorityError::Stopped => (ErrorKind::Interrupted, Vec::new()),
         };

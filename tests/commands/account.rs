@@ -236,3 +236,27 @@ fn an_unknown_ca_is_a_usage_error() {
         .stdout("")
         .stderr_contains("letsencrypt");
 }
+
+#[test]
+fn a_damaged_key_or_roots_file_is_named() {
+    let rig = Rig::start();
+    let test = place(&rig, "");
+    test.hydrant(&["account", "register"]).code(0);
+    let directory = directory(&test);
+    let key = format!("accounts/{directory}/account_key.pem");
+    let whole = test.read(&key);
+    let test = test.write(&key, &whole[..whole.len() / 2]);
+    let error = format!("error: cannot use the account key in `[DIR]/accounts/{directory}`: ");
+    let test = test.domains("a.example\n");
+    for command in [&["account", "show"][..], &["account", "register"], &["run", "-t", "dns-01"]] {
+        test.hydrant(command).code(2).stderr_contains(&error);
+    }
+    let test = test.write(&key, &whole).write("roots.pem", "nothing\n");
+    let test = test.write("bad.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    test.hydrant(&["account", "show", "--ca-roots", "roots.pem"])
+        .code(2)
+        .stderr("error: the roots in `[DIR]/roots.pem` cannot be used: there is no certificate in it\n");
+    test.hydrant(&["account", "show", "--ca-roots", "bad.pem"])
+        .code(2)
+        .stderr("error: the roots in `[DIR]/bad.pem` cannot be used: a certificate in it is damaged\n");
+}

@@ -42,6 +42,16 @@ fn prints_the_chain_and_nothing_else_and_stores_nothing() {
 }
 
 #[test]
+fn takes_a_request_in_der_as_well() {
+    let rig = Rig::start();
+    let test = with_request(place(&rig, ""));
+    test.program("openssl", &["req", "-in", "request.pem", "-outform", "der", "-out", "request.der"]).code(0);
+    let signed = test.hydrant(&["sign-csr", "request.der"]).code(0);
+    let leaf = CertificateFacts::of(&test.write("chain.pem", &signed.stdout).path("chain.pem"));
+    assert_eq!(leaf.names.iter().collect::<Vec<_>>(), ["r.example", "www.r.example"]);
+}
+
+#[test]
 fn a_document_has_leaf_and_chain_apart() {
     let rig = Rig::start();
     let test = with_request(place(&rig, ""));
@@ -63,6 +73,10 @@ fn a_request_that_is_none_is_refused_before_anything_is_done() {
         .code(2)
         .stdout("")
         .stderr("error: cannot read `nowhere.pem`: No such file or directory (os error 2)\n");
+    test.program("openssl", &["pkey", "-in", "key.pem", "-outform", "der", "-out", "key.der"]).code(0);
+    test.hydrant(&["sign-csr", "key.der"])
+        .code(2)
+        .stderr("error: cannot use `key.der`: the CSR is damaged\n");
     let no_names = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/csr/no-names.pem");
     test.hydrant(&["sign-csr", no_names])
         .code(2)

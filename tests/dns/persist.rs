@@ -90,6 +90,17 @@ fn a_missing_or_wrong_record_is_told_and_spends_nothing() {
 }
 
 #[test]
+fn addresses_have_no_such_record() {
+    let rig = Rig::start();
+    let test = Test::new().rig(&rig).domains("ip:192.0.2.1\n").args(["run"]);
+    test.hydrant(&["account", "register", "--accept-terms"]).code(0);
+    test.hydrant(&["dns", "persist"]).code(0).stdout("").stderr("");
+    test.hydrant(&["dns", "persist", "a.example", "ip:192.0.2.1"]).code(2).stdout("").stderr(
+        "error: `ip:192.0.2.1` has no place in DNS: an address is proved with http-01 or tls-alpn-01\n",
+    );
+}
+
+#[test]
 fn names_without_a_record_are_proved_by_the_hook() {
     let rig = Nameserver::alone();
     let servers = Nameserver::of(&rig);

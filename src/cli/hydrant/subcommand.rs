@@ -146,7 +146,7 @@ pub struct Place {
 /// `sign-csr`
 #[derive(Clone, Debug, Default, Args)]
 pub struct SignCsr {
-    /// The request as PEM; - is standard input
+    /// The request, PEM or DER; - is standard input
     #[arg(value_name = "FILE")]
     pub csr: PathBuf,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::session::{Session, ended};
 use crate::commands::gather::Gathered;
-use crate::commands::{read, sign_csr};
+use crate::commands::{read_bytes, sign_csr};
 use crate::csr::Csr;
 use crate::error::{Error, ExitCode};
 
@@ -18,7 +18,7 @@ pub(super) async fn sign(gathered: &Gathered, path: &Path, full_chain: bool) -> 
     let signed = session
         .run(async {
             session.account().await?;
-            let csr = read(path, Csr::from_pem)?;
+            let csr = read_bytes(path, Csr::read)?;
             sign_csr::sign(gathered, &csr, &session.authorities, &session.hooks, &session.stop).await
         })
         .await;

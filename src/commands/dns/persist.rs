@@ -72,6 +72,9 @@ struct Seen<'r> {
 /// A record for each name; a wildcard has that of the name below which it is.
 async fn records(gathered: &Gathered, options: &PersistOptions) -> Result<Vec<Record>, Error> {
     let authorities = Authorities::new(&gathered.config, gathered.accounts(), &gathered.reporter);
+    if let Some(address) = options.names.iter().find(|name| !matches!(name, Identifier::Dns(_))) {
+        return Err(Error::config(NotInDns { address: address.to_string() }));
+    }
     let mut records = Vec::new();
     for (ca, names) in wanted(gathered, options) {
         let account = authorities.existing(&ca).await.map_err(|error| error.to_error())?;
@@ -120,6 +123,9 @@ fn print(gathered: &Gathered, records: &[Record], until: Option<OffsetDateTime>)
     if gathered.reporter.is_json() {
         let records: Vec<_> = records.iter().map(|record| to_json(record, until)).collect();
         gathered.reporter.json(&json!({ "version": 1, "records": records }));
+        return;
+    }
+    if records.is_empty() {
         return;
     }
     let line = |record: &Record| {
@@ -171,6 +177,13 @@ fn strings(value: &str) -> String {
     let octets: Vec<char> = value.chars().collect();
     let quoted = octets.chunks(255).map(|part| format!("\"{}\"", part.iter().collect::<String>()));
     quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// No record can stand for an address.
+#[derive(Debug, thiserror::Error)]
+#[error("`{address}` has no place in DNS: an address is proved with http-01 or tls-alpn-01")]
+struct NotInDns {
+    address: String,
 }
 
 /// A CA that such records cannot name.

@@ -1,8 +1,8 @@
 //! Tests of the module above.
 
 use super::*;
-use crate::hook::HookContext;
 use crate::hook::testing::Scripts;
+use crate::hook::{HookContext, Stop};
 
 fn order(terminal: bool, sequence: Sequence, stopped: bool, call: &HookCall) -> Order {
     let (handle, stop) = Stop::new();
