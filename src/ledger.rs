@@ -101,12 +101,25 @@ impl Default for Record {
 }
 
 impl Record {
-    /// Reads a record.
+    /// Reads a record: the newest that is whole of those that follow each other, a line each. One that a person spread
+    /// over several lines is one too.
     ///
     /// # Errors
     ///
     /// When it is no record, or one of a newer program.
     pub fn parse(json: &[u8]) -> Result<Self, RecordError> {
+        let lines = json.rsplit(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        for line in lines {
+            match Self::parse_one(line) {
+                // The write of this one was cut short, or it is part of one.
+                Err(RecordError::Malformed(_)) => {}
+                parsed => return parsed,
+            }
+        }
+        Self::parse_one(json)
+    }
+
+    fn parse_one(json: &[u8]) -> Result<Self, RecordError> {
         match serde_json::from_slice::<Self>(json) {
             Ok(record) if record.format == FORMAT => Ok(record),
             Ok(record) => Err(RecordError::Format { found: record.format }),
@@ -117,7 +130,7 @@ impl Record {
         }
     }
 
-    /// The record as JSON, ending with a newline. It may hold a private key.
+    /// The record as a line of JSON, its newline included. It may hold a private key.
     ///
     /// # Panics
     ///
@@ -125,9 +138,15 @@ impl Record {
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
         // Serializing fails only for maps with keys that are no strings, and a writer that fails.
-        let mut json = serde_json::to_vec_pretty(self).expect("a record has a JSON form");
+        let mut json = serde_json::to_vec(self).expect("a record has a JSON form");
         json.push(b'\n');
         Zeroizing::new(json)
+    }
+
+    /// Where the key of the certificate to come is from, if one is to come: the record holds it when it is a new one.
+    #[must_use]
+    pub fn key(&self) -> Option<&CertificateKey> {
+        self.intent.as_ref().map(|intent| &intent.key)
     }
 
     /// An issue is about to begin; replaces one that came to nothing.

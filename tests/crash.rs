@@ -96,6 +96,28 @@ fn a_run_killed_before_any_change_of_its_files_is_made_good() {
 }
 
 #[test]
+fn a_line_of_a_record_that_a_power_cut_leaves_torn_is_made_good() {
+    let rig = Rig::start();
+    let mut torn = 0;
+    for nth in 1.. {
+        let (test, before) = (place(&rig), Before::of(&rig));
+        let (_, Some(change)) = test.run_killed_before_change(nth) else { break };
+        // It is added, and not yet durable.
+        if change != "fdatasync" {
+            continue;
+        }
+        let path = test.path(".hydrant/certificates/a.example.json");
+        let mut record = fs::read(&path).unwrap();
+        let newest = record.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap().len();
+        record.truncate(record.len() - newest / 2);
+        fs::write(&path, record).unwrap();
+        torn += 1;
+        before.is_made_good(&rig, &test, &format!("in the middle of line {torn} of its record"), 1..=2);
+    }
+    assert!(torn >= 4, "only {torn} lines were torn");
+}
+
+#[test]
 fn a_run_killed_before_or_after_any_request_is_made_good() {
     let rig = Rig::with_faults();
     for action in ["kill-before", "kill-after"] {

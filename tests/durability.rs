@@ -107,7 +107,14 @@ fn a_read_only_disk_is_named_and_leaves_the_certificate_in_use_as_it_is() {
 #[test]
 fn a_disk_that_fails_at_any_write_costs_no_certificate() {
     let rig = Rig::start();
-    for (call, error, step) in [("fsync", "EIO", 4), ("renameat", "EROFS", 3), ("symlink", "ENOSPC", 2)] {
+    let faults = [
+        ("fsync", "EIO", 4),
+        ("renameat", "EROFS", 3),
+        ("symlink", "ENOSPC", 2),
+        ("pwrite64", "ENOSPC", 1),
+        ("fdatasync", "EIO", 1),
+    ];
+    for (call, error, step) in faults {
         for nth in (1..).step_by(step) {
             let (test, certificates) = (place(&rig), rig.certificates_issued());
             let output = test.run_with_fault(&format!("{call}:error={error}:when={nth}"));

@@ -8,7 +8,7 @@ mod subcommand;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::StoreKind;
 use crate::config::ca::Ca;
@@ -51,12 +51,13 @@ impl Arguments {
     /// # Errors
     /// clap's, which also stand for what was asked of clap itself, as `--help`.
     pub fn read(words: &[OsString]) -> Result<Self, clap::Error> {
-        let whole = <Self as CommandFactory>::command();
-        // clap copies each flag that may stand anywhere into each command, which costs more than reading the words. The
-        // command that is typed is enough; what cannot be read so is read, and explained, with all of them.
-        let typed = words.iter().skip(1).find_map(|word| whole.find_subcommand(word));
-        if let Some(typed) = typed {
-            let small = Options::augment_args(clap::Command::new("hydrant")).subcommand(typed.clone());
+        // What cron and CI call is read without the definitions of all other commands, and without a copy of each flag
+        // that may stand anywhere in each of them: they cost more than the reading. What cannot be read so is read, and
+        // explained, with all of them.
+        let typed = words.iter().skip(1).find_map(|word| DAILY.iter().find(|(name, _)| word == name));
+        if let Some((name, define)) = typed {
+            let typed = define(clap::Command::new(name));
+            let small = Options::augment_args(clap::Command::new("hydrant")).subcommand(typed);
             let read = small.try_get_matches_from(words).and_then(|matches| Self::from_arg_matches(&matches));
             if read.is_ok() {
                 return read;
@@ -65,6 +66,18 @@ impl Arguments {
         Self::try_parse_from(words)
     }
 }
+
+/// Gives a command its arguments.
+type Define = fn(clap::Command) -> clap::Command;
+
+/// The commands that are called again and again.
+const DAILY: [(&str, Define); 5] = [
+    ("run", Run::augment_args),
+    ("plan", Plan::augment_args),
+    ("status", Status::augment_args),
+    ("vend", Vend::augment_args),
+    ("renew", Renew::augment_args),
+];
 
 /// Flags of every command.
 #[derive(Clone, Debug, Default, Args)]

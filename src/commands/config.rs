@@ -8,7 +8,6 @@ use crate::cli::hydrant::Arguments;
 use crate::config::environment::{Environment, variable};
 use crate::config::file::{Overrides, Settings};
 use crate::config::resolve::Origin;
-use crate::config::setting::Text;
 use crate::config::written::{entry, said};
 use crate::config::{self, Format, Resolved};
 use crate::diagnostic::Diagnostic;
@@ -58,8 +57,10 @@ impl Checked {
 /// What facts are printed as where the configuration cannot say it: what flag or environment ask for.
 #[must_use]
 pub fn asked_format(arguments: &Arguments) -> Format {
-    let (environment, _) = Environment::of_this_process().read();
-    arguments.options.format.or(environment.format.map(|Text(format)| format)).unwrap_or(Format::Text)
+    let environment = Environment::of_this_process();
+    // What is no format is for whoever reads the configuration to say.
+    let of_environment = || environment.value("format")?.to_str()?.parse().ok();
+    arguments.options.format.or_else(of_environment).unwrap_or(Format::Text)
 }
 
 /// Prints what `config check` found.

@@ -137,42 +137,39 @@ fn refuses_the_record_of_a_newer_program() {
 }
 
 #[test]
+fn the_newest_whole_line_counts() {
+    let line = |fence| Record { fence, ..Record::default() }.to_json().to_vec();
+    let parse = |parts: &[&[u8]]| Record::parse(&parts.concat()).map(|record| record.fence);
+    let (old, new) = (line(1), line(2));
+    assert_eq!(parse(&[&old, &new]).unwrap(), 2);
+    for length in 1..new.len() - 1 {
+        assert_eq!(parse(&[&old, &new[..length]]).unwrap(), 1, "{length} octets of the second");
+    }
+    // Some file systems give back zeros for what was not yet written.
+    assert_eq!(parse(&[&old, &[0; 100]]).unwrap(), 1);
+    assert_eq!(parse(&[&old, &[0; 100], b"}\n"]).unwrap(), 1);
+    let newer = br#"{"format": 2, "fence": 1, "moon": "full"}"#;
+    assert!(matches!(parse(&[&old, newer, b"\n"]), Err(RecordError::Format { found: 2 })));
+}
+
+#[test]
+fn a_record_may_be_spread_over_lines() {
+    let mut record = Record { fence: 3, ..Record::default() };
+    record.begin(intent());
+    assert_eq!(Record::parse(&serde_json::to_vec_pretty(&record).unwrap()).unwrap(), record);
+}
+
+#[test]
 fn the_form_on_disk_does_not_change() {
     let mut record = Record::default();
     record.begin(intent());
     record.owe_cleaning([owed("v", "dns")]);
-    let expected = r#"{
-  "format": 1,
-  "fence": 0,
-  "intent": {
-    "ca": "https://ca.example/directory",
-    "account": "https://ca.example/account/1",
-    "names": [
-      "a.example"
-    ],
-    "timestamp": 17,
-    "key": {
-      "new": "PEM"
-    },
-    "csr": "CSR",
-    "started": 1700000000
-  },
-  "owed_cleaning": [
-    {
-      "challenge": "dns-01",
-      "hooks": [
-        "dns"
-      ],
-      "answer": {
-        "identifier": "a.example",
-        "token": "token",
-        "value": "v",
-        "wildcard": false
-      }
-    }
-  ]
-}
-"#;
+    let expected = concat!(
+        r#"{"format":1,"fence":0,"intent":{"ca":"https://ca.example/directory","account":"https://ca.example/account/1","names":["a.example"],"timestamp":17,"#,
+        r#""key":{"new":"PEM"},"csr":"CSR","started":1700000000},"#,
+        r#""owed_cleaning":[{"challenge":"dns-01","hooks":["dns"],"answer":{"identifier":"a.example","token":"token","value":"v","wildcard":false}}]}"#,
+        "\n"
+    );
     assert_eq!(String::from_utf8(record.to_json().to_vec()).unwrap(), expected);
     assert!(!format!("{record:?}").contains("PEM"));
 }

@@ -4,6 +4,7 @@
 //! Everything here blocks; callers on the runtime's thread go through `spawn_blocking` where others would wait for them.
 
 mod error;
+mod log;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use error::FileError;
+pub use log::Log;
 use tempfile::{NamedTempFile, TempPath};
 
 /// The mode of directories that are created.
@@ -143,8 +145,17 @@ pub fn write_all(directory: &Path, files: &[(&str, &[u8])], mode: u32) -> Result
 pub fn link_all(directory: &Path, links: &[(&str, &str)]) -> Result<(), FileError> {
     for (name, target) in links {
         let path = directory.join(name);
-        if fs::read_link(&path).is_ok_and(|found| found == Path::new(target)) {
-            continue;
+        match fs::read_link(&path) {
+            Ok(found) if found == Path::new(target) => continue,
+            // Where nothing is there is nothing to replace.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match symlink(target, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    made.map_err(FileError::at("link", &path))?;
+                    continue;
+                }
+            },
+            _ => {}
         }
         let link = temporary_name()
             .make_in(directory, |link| symlink(target, link))

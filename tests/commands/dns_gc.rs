@@ -85,12 +85,11 @@ fn where_the_provider_knows_no_age_the_time_of_deploying_counts() {
     expected.sort_by_key(|(value, ..)| value.clone());
     assert_eq!(states(&document), expected);
     // Two days pass.
-    let record = ".hydrant/certificates/a.example.json";
-    let mut known: Value = serde_json::from_str(&test.read(record)).unwrap();
+    let mut known = test.record("a.example");
     for deployed in known["deployed"].as_array_mut().unwrap() {
         deployed["at"] = json!(deployed["at"].as_i64().unwrap() - 2 * 86_400);
     }
-    test.put(record, &known.to_string());
+    test.put(".hydrant/certificates/a.example.json", &known.to_string());
     let document = gc("1d");
     assert!(states(&document).contains(&(value, json!("a.example"), json!("removed"))), "{document:#}");
     let foreign =

@@ -3,8 +3,9 @@
 
     killat.py N FILE PROGRAM [ARGUMENT...]
 
-N counts the system calls that make or move a file, a link or a directory, from 1, over all threads of the program. (strace counts for each thread alone, and which thread does what differs from run to run.) Other programs
-that it starts are not traced. FILE gets the call it was killed before. Where there is no Nth change the program ends
+N counts the system calls that make or move a file, a link or a directory, or write at a place in a file, or make
+that durable, from 1, over all threads of the program. (strace counts for each thread alone, and which thread does what
+differs from run to run.) Other programs that it starts are not traced. FILE gets the call it was killed before. Where there is no Nth change the program ends
 by itself, and its exit code is given."""
 
 import ctypes
@@ -13,11 +14,12 @@ import platform
 import signal
 import sys
 
-# System calls that change directories, by machine.
+# System calls that change directories, or files that stay, by machine.
 CHANGES = {
-    "x86_64": {82: "rename", 83: "mkdir", 86: "link", 88: "symlink", 258: "mkdirat", 264: "renameat",
-               265: "linkat", 266: "symlinkat", 316: "renameat2"},
-    "aarch64": {34: "mkdirat", 36: "symlinkat", 37: "linkat", 38: "renameat", 276: "renameat2"},
+    "x86_64": {18: "pwrite64", 75: "fdatasync", 82: "rename", 83: "mkdir", 86: "link", 88: "symlink",
+               258: "mkdirat", 264: "renameat", 265: "linkat", 266: "symlinkat", 316: "renameat2"},
+    "aarch64": {68: "pwrite64", 83: "fdatasync", 34: "mkdirat", 36: "symlinkat", 37: "linkat", 38: "renameat",
+                276: "renameat2"},
 }
 TRACEME, SETOPTIONS, SYSCALL, GET_SYSCALL_INFO = 0, 0x4200, 24, 0x420E
 TRACESYSGOOD, TRACECLONE, EXITKILL = 1, 8, 1 << 20

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::output::{Filter, Output};
@@ -148,6 +149,14 @@ impl Test {
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
+    /// The record of a certificate.
+    #[track_caller]
+    pub(crate) fn record(&self, name: &str) -> Value {
+        let text = self.read(&format!(".hydrant/certificates/{name}.json"));
+        let newest = text.lines().last().unwrap_or_else(|| panic!("the record of {name} is empty"));
+        serde_json::from_str(newest).unwrap_or_else(|error| panic!("{error}: {newest}"))
+    }
+
     /// Runs hydrant to its end with the arguments of [`args`](Self::args).
     #[track_caller]
     pub(crate) fn run(&self) -> Output {
@@ -222,8 +231,8 @@ impl Test {
         .wait()
     }
 
-    /// Runs hydrant and kills it (-9) just before its `nth` change of a directory, from 1: a file, link or directory
-    /// that is made or moved. Gives what it was about to do; None when it ended by itself.
+    /// Runs hydrant and kills it (-9) just before its `nth` change of its files, from 1: a file, link or directory that
+    /// is made or moved, or a line that is added or made durable. Gives what it was about to do; None when it ended by itself.
     #[track_caller]
     pub(crate) fn run_killed_before_change(&self, nth: usize) -> (Output, Option<String>) {
         let killer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rig/killat.py");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{rig, rig_with_faults};
 use crate::support::{DNS_HOOK, PUSHER, Test, Vault, dehydrated, vault_hook};
@@ -51,8 +51,7 @@ fn hydrant_issues_and_delivers_in_one_run_and_repairs_in_the_next() {
 /// The state of the delivery of a certificate, in its record and as `status` has it.
 #[track_caller]
 fn state(test: &Test, name: &str) -> [String; 2] {
-    let record: Value =
-        serde_json::from_str(&test.read(&format!(".hydrant/certificates/{name}.json"))).unwrap();
+    let record = test.record(name);
     let status = test.hydrant(&["status", "--format", "json"]).json();
     let certificates = status["certificates"].as_array().unwrap();
     let shown = certificates.iter().find(|one| one["name"] == name).unwrap();

@@ -34,6 +34,18 @@ fn a_flag_may_have_the_name_of_a_command_as_its_value() {
 }
 
 #[test]
+fn daily_commands_are_defined_as_all_are() {
+    let whole = Arguments::command();
+    for (name, define) in DAILY {
+        let defined = define(clap::Command::new(name));
+        let arguments = |command: &clap::Command| {
+            command.get_arguments().map(|argument| format!("{argument:?}")).collect::<Vec<_>>()
+        };
+        assert_eq!(arguments(&defined), arguments(whole.find_subcommand(name).unwrap()), "{name}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_about_the_whole_command_line() {
     for words in [
         "hydrant run --jbos 3",

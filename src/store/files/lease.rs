@@ -12,9 +12,9 @@ use rustix::system::uname;
 
 use super::layout;
 use super::read::{self, Reader};
-use crate::ledger::Record;
+use crate::ledger::{CertificateKey, Record};
 use crate::store::StoreError;
-use crate::store::atomic::{self, FILE_MODE, FileError};
+use crate::store::atomic::{self, FILE_MODE, FileError, Log};
 
 /// A lease that is held until the last reference is gone: a write that is still under way keeps it too.
 pub(crate) struct Held {
@@ -22,8 +22,17 @@ pub(crate) struct Held {
     certs: PathBuf,
     records: PathBuf,
     lock: File,
-    /// The fence of the record as we last read or wrote it. Locked while it is written: one writer at a time.
-    fence: Mutex<u64>,
+    /// Locked while the record is written: one writer at a time.
+    written: Mutex<Written>,
+}
+
+/// What we know of the record's file.
+#[derive(Default)]
+struct Written {
+    /// The record's fence as we last read or wrote it.
+    fence: u64,
+    /// The file since we began it, and the key that is in it: it holds no other, and none that is not needed any more.
+    log: Option<(Log, Option<CertificateKey>)>,
 }
 
 /// The answer to a request for the lock.
@@ -54,7 +63,7 @@ pub(crate) fn take(certs: &Path, records: &Path, name: &str) -> Result<Outcome, 
         certs: certs.to_owned(),
         records: records.to_owned(),
         lock,
-        fence: Mutex::new(0),
+        written: Mutex::default(),
     };
     Ok(Outcome::Taken(held))
 }
@@ -75,27 +84,44 @@ impl Held {
 
     /// Reads the record that later writes replace.
     pub(crate) fn record(&self) -> Result<Record, StoreError> {
-        let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let record = read::record_in(&self.records, &self.name)?.unwrap_or_default();
-        *fence = record.fence;
+        *written = Written { fence: record.fence, log: None };
         Ok(record)
     }
 
     /// Replaces the record; gives it as it was written.
     pub(crate) fn save(&self, mut record: Record) -> Result<Record, StoreError> {
-        let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let lost = || StoreError::LeaseLost { name: self.name.clone() };
         let path = layout::lock(&self.records, &self.name);
         if !is_at(&self.lock, &path).map_err(FileError::at("look up", &path))? {
             return Err(lost());
         }
-        let found = read::record_in(&self.records, &self.name)?.map_or(0, |record| record.fence);
-        if found != *fence {
-            return Err(lost());
-        }
-        record.fence = found + 1;
-        atomic::write_alone(&layout::record(&self.records, &self.name), &record.to_json(), FILE_MODE)?;
-        *fence = record.fence;
+        // Put back only when all went well: after a failure the file is begun anew.
+        let log = match written.log.take() {
+            Some((log, key)) if log.is_as_left()? => Some((log, key)),
+            _ => {
+                let found = read::record_in(&self.records, &self.name)?.map_or(0, |record| record.fence);
+                if found != written.fence {
+                    return Err(lost());
+                }
+                None
+            }
+        };
+        record.fence = written.fence + 1;
+        let (line, key) = (record.to_json(), record.key());
+        written.log = match log {
+            Some((mut log, held)) if held.as_ref() == key && log.has_room_for(&line) => {
+                log.add(&line)?;
+                Some((log, held))
+            }
+            _ => {
+                let path = layout::record(&self.records, &self.name);
+                Some((Log::begin(&path, &line, FILE_MODE)?, key.cloned()))
+            }
+        };
+        written.fence = record.fence;
         Ok(record)
     }
 }

@@ -109,6 +109,77 @@ async fn a_late_writer_is_refused() {
 }
 
 #[tokio::test]
+async fn records_of_one_lease_follow_each_other_and_the_newest_counts() {
+    let base = Base::new();
+    let path = base.state("certificates/a.example.json");
+    let mut lease = base.lease("a.example").await;
+    for count in 1..=3 {
+        let settings = Some(count.to_string());
+        lease.save(&Record { settings, ..Record::default() }).await.unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), count);
+        assert_eq!(base.load("a.example").await.record, lease.loaded().record);
+    }
+    drop(lease);
+
+    // What a cut-short write left goes with the next.
+    let mut torn = fs::read(&path).unwrap();
+    torn.extend_from_slice(b"{\"format\":1,\"fen");
+    fs::write(&path, torn).unwrap();
+    let mut lease = base.lease("a.example").await;
+    assert_eq!((lease.loaded().record.settings.as_deref(), lease.loaded().record.fence), (Some("3"), 3));
+    lease.save(&Record::default()).await.unwrap();
+    assert_eq!(fs::read(&path).unwrap(), *Record { fence: 4, ..Record::default() }.to_json());
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_needed_any_more_is_not_in_the_file() {
+    let base = Base::new();
+    let path = base.state("certificates/a.example.json");
+    let mut lease = base.lease("a.example").await;
+    let intent = |key: &str| crate::ledger::Intent {
+        ca: "https://ca.example/directory".to_owned(),
+        account: "https://ca.example/account/1".to_owned(),
+        profile: None,
+        replaces: None,
+        names: vec!["a.example".to_owned()],
+        timestamp: 17,
+        key: CertificateKey::New(Secret::new(key)),
+        csr: None,
+        order: None,
+        started: 17,
+    };
+    let mut record = Record { intent: Some(intent("FIRST")), ..Record::default() };
+    lease.save(&record).await.unwrap();
+    record.ordered("https://ca.example/order/1");
+    lease.save(&record).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().matches("FIRST").count(), 2);
+    record.request(CertificateKey::New(Secret::new("SECOND")), "CSR".to_owned());
+    lease.save(&record).await.unwrap();
+    assert!(!fs::read_to_string(&path).unwrap().contains("FIRST"));
+    record.abandon();
+    lease.save(&record).await.unwrap();
+    record.failed("no", 17, None);
+    lease.save(&record).await.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("SECOND") && text.lines().count() == 2, "{text}");
+}
+
+#[tokio::test]
+async fn a_record_does_not_grow_without_end() {
+    let base = Base::new();
+    let mut lease = base.lease("a.example").await;
+    let mut longest = 0;
+    for count in 0..300 {
+        let settings = Some(format!("{count}{}", "x".repeat(2_000)));
+        lease.save(&Record { settings, ..Record::default() }).await.unwrap();
+        longest = longest.max(fs::metadata(base.state("certificates/a.example.json")).unwrap().len());
+    }
+    assert!((200_000..300_000).contains(&longest), "{longest}");
+    assert_eq!(base.load("a.example").await.record, lease.loaded().record);
+}
+
+#[tokio::test]
 async fn a_place_that_takes_no_files_is_named() {
     let store = FileStore::new(PathBuf::from("/proc/self"), Path::new("/proc/self"));
     let error = store.lease(&name("a.example")).await.err().unwrap();
