@@ -182,29 +182,11 @@ pub fn create_directory(path: &Path) -> Result<(), FileError> {
 ///
 /// As [`create_directory`].
 pub fn create_directory_as(path: &Path, mode: u32) -> Result<(), FileError> {
-    create_directories(&[(path, mode)])
-}
-
-/// [`create_directory`] for several with their modes; what they are made in is synced once for all.
-///
-/// # Errors
-///
-/// As [`create_directory`].
-pub fn create_directories(paths: &[(&Path, u32)]) -> Result<(), FileError> {
-    let mut changed = Vec::new();
-    for (path, mode) in paths {
-        create_missing(path, *mode, &mut changed)?;
-    }
-    changed.into_iter().try_for_each(sync_directory)
-}
-
-/// Creates a directory and what is missing above it; adds what it was made in to `changed`.
-fn create_missing<'a>(path: &'a Path, mode: u32, changed: &mut Vec<&'a Path>) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());
     }
     let above = parent(path);
-    create_missing(above, mode, changed)?;
+    create_directory_as(above, mode)?;
     match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => {
             fs::set_permissions(path, Permissions::from_mode(mode))
@@ -213,10 +195,7 @@ fn create_missing<'a>(path: &'a Path, mode: u32, changed: &mut Vec<&'a Path>) ->
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         Err(error) => return Err(FileError::new("create the directory", path, error)),
     }
-    if !changed.contains(&above) {
-        changed.push(above);
-    }
-    Ok(())
+    sync_directory(above)
 }
 
 /// Removes a file or a link: gives whether there was one.

@@ -128,7 +128,7 @@ fn tidy(
     if Surplus::find(&dir)?.is_empty() {
         return Ok(());
     }
-    let held = match lease::take(store.certs(), store.modes(), store.records(), name)? {
+    let held = match lease::take(store.certs(), store.records(), name)? {
         lease::Outcome::Taken(held) => held,
         lease::Outcome::HeldBy(holder) => {
             cleanup.held.push((name.to_owned(), holder));

@@ -14,7 +14,7 @@ use super::layout;
 use super::read::{self, Reader};
 use crate::ledger::{CertificateKey, Record};
 use crate::store::StoreError;
-use crate::store::atomic::{self, DIRECTORY_MODE, FILE_MODE, FileError, Log, Modes};
+use crate::store::atomic::{self, FILE_MODE, FileError, Log};
 
 /// A lease that is held until the last reference is gone: a write that is still under way keeps it too.
 pub(crate) struct Held {
@@ -41,10 +41,9 @@ pub(crate) enum Outcome {
     HeldBy(String),
 }
 
-/// Takes the lease of `name`, unless another process has it. Makes the directories it stands for: that certificates
-/// cannot be kept shows before one is ordered.
-pub(crate) fn take(certs: &Path, modes: Modes, records: &Path, name: &str) -> Result<Outcome, StoreError> {
-    atomic::create_directories(&[(records, DIRECTORY_MODE), (certs, modes.directory)])?;
+/// Takes the lease of `name`, unless another process has it.
+pub(crate) fn take(certs: &Path, records: &Path, name: &str) -> Result<Outcome, StoreError> {
+    atomic::create_directory(records)?;
     let path = layout::lock(records, name);
     let lock = loop {
         let file = atomic::open_lock(&path)?;

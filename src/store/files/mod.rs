@@ -76,7 +76,7 @@ impl FileStore {
 
     /// Takes a lease and reads what it is about. Blocks.
     fn take(&self, name: &str) -> Result<Attempt, StoreError> {
-        let held = match lease::take(&self.certs, self.modes, &self.records, name)? {
+        let held = match lease::take(&self.certs, &self.records, name)? {
             Outcome::Taken(held) => held,
             Outcome::HeldBy(holder) => return Ok(Attempt::HeldBy(holder)),
         };
