@@ -31,6 +31,8 @@ pub(crate) struct Held {
 struct Written {
     /// The record's fence as we last read or wrote it.
     fence: u64,
+    /// That of the last write. When it failed, the file may have it all the same.
+    tried: u64,
     /// The file since we began it, and the key that is in it: it holds no other, and none that is not needed any more.
     log: Option<(Log, Option<CertificateKey>)>,
 }
@@ -86,7 +88,7 @@ impl Held {
     pub(crate) fn record(&self) -> Result<Record, StoreError> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let record = read::record_in(&self.records, &self.name)?.unwrap_or_default();
-        *written = Written { fence: record.fence, log: None };
+        *written = Written { fence: record.fence, tried: record.fence, log: None };
         Ok(record)
     }
 
@@ -103,13 +105,14 @@ impl Held {
             Some((log, key)) if log.is_as_left()? => Some((log, key)),
             _ => {
                 let found = read::record_in(&self.records, &self.name)?.map_or(0, |record| record.fence);
-                if found != written.fence {
+                if found != written.fence && found != written.tried {
                     return Err(lost());
                 }
                 None
             }
         };
-        record.fence = written.fence + 1;
+        record.fence = written.tried + 1;
+        written.tried = record.fence;
         let (line, key) = (record.to_json(), record.key());
         written.log = match log {
             Some((mut log, held)) if held.as_ref() == key && log.has_room_for(&line) => {
